@@ -1,0 +1,1 @@
+"""Documents to chunks in the index: parsing, chunking, indexing."""

@@ -1,0 +1,1 @@
+"""The MCP door: the same retrieval as a tool."""
