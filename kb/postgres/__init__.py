@@ -1,0 +1,1 @@
+"""PostgreSQL: the server we bring along, and how the service connects to any."""

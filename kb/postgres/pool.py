@@ -1,0 +1,35 @@
+"""Connections to the catalog: pooled, without a superuser's rights, knowing pgvector's types."""
+
+from __future__ import annotations
+
+from pgvector.psycopg import register_vector_async
+from psycopg import AsyncConnection, sql
+from psycopg_pool import AsyncConnectionPool
+
+from kb.postgres.schema import IS_SUPERUSER, SEARCH_PATH, SERVICE_ROLE
+from retrieval.postgres import Connection, Pool
+
+
+def make_pool(dsn: str, *, max_size: int) -> Pool:
+    """A closed pool on a database that `schema.prepare` has made ready; open it before use."""
+    return AsyncConnectionPool(
+        dsn,
+        min_size=2,
+        max_size=max_size,
+        open=False,
+        configure=configure,
+        connection_class=AsyncConnection,
+        # A prepared statement may keep a generic plan, deaf to the vector and settings at hand.
+        kwargs={"prepare_threshold": None},
+        check=AsyncConnectionPool.check_connection,
+    )
+
+
+async def configure(conn: Connection) -> None:
+    """What every connection needs: our role, our schema, the vector types."""
+    await conn.set_autocommit(True)
+    row = await (await conn.execute(IS_SUPERUSER)).fetchone()
+    if row and row[0]:
+        await conn.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(SERVICE_ROLE)))
+    await conn.execute(SEARCH_PATH)
+    await register_vector_async(conn)
