@@ -1,0 +1,114 @@
+"""The write path: one document version's bytes to chunks in an index, all of them or none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from ingest.chunking import chunk_by_section
+from ingest.errors import IngestError
+from ingest.parsing.document import ParsedDocument
+from ingest.parsing.errors import ParseError, ParserUnavailable
+from retrieval.chunk import Chunk
+from retrieval.embedding.embedder import Embedder
+from retrieval.index import IndexVersion
+from retrieval.scope import Scope
+from retrieval.store import DocumentVersion, Store, Vector
+
+PARSER_VERSION = "1"
+"""Raised whenever the same bytes would give another canonical text: spans belong to one."""
+
+Stage = Literal["parse", "chunk", "embed", "write"]
+
+
+class Parser(Protocol):
+    """Bytes to a parsed document; `ingest.parsing.jail.ParserJail` is one."""
+
+    async def parse(self, data: bytes, *, name: str) -> ParsedDocument:
+        """Raises a `ParseError` that says why there is no text."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How indexing one document version ended, as the ledger keeps it."""
+
+    status: Literal["indexed", "failed", "superseded"]
+    stage: Stage | None = None
+    """Where it failed."""
+
+    error_code: str | None = None
+    error: str | None = None
+    pages: int | None = None
+    chunks: int | None = None
+    tokens: int | None = None
+    embedded_chunks: int | None = None
+    """Chunks whose vectors had to be computed; the others kept theirs."""
+
+
+class Indexer:
+    """Parses, chunks, embeds and writes. Documents may be under way side by side."""
+
+    def __init__(self, parser: Parser) -> None:
+        self._parser = parser
+        # One document embeds at a time, on all cores; parsing and writing others overlaps with it.
+        self._embedding = asyncio.Lock()
+
+    async def index(
+        self,
+        scope: Scope,
+        index: IndexVersion,
+        document: DocumentVersion,
+        data: bytes,
+        *,
+        store: Store,
+        embedder: Embedder,
+        save_text: Callable[[str], Awaitable[None]],
+    ) -> Outcome:
+        """Make `data` what the document is found as.
+
+        A document that cannot be read is an `Outcome`, and its former version stays searchable.
+        What may pass, such as a store that is away, is raised for the queue to try again.
+        """
+        try:
+            parsed = await self._parser.parse(data, name=document.item_name)
+        except ParserUnavailable:
+            raise
+        except ParseError as exc:
+            return _failed("parse", exc.code, exc)
+        try:
+            chunks = await asyncio.to_thread(
+                chunk_by_section,
+                parsed,
+                embedder.tokenizer,
+                max_tokens=index.settings.max_chunk_size,
+            )
+        except IngestError as exc:
+            return _failed("chunk", "chunking_failed", exc)
+        await save_text(parsed.text)
+        known = await store.vectors(scope, index, document.document_id)
+        fresh = [chunk for chunk in chunks if chunk.content_hash not in known]
+        known |= await self._embed(fresh, embedder)
+        vectors = [known[chunk.content_hash] for chunk in chunks]
+        await store.replace(scope, index, document, chunks, vectors)
+        return Outcome(
+            status="indexed",
+            pages=parsed.page_count,
+            chunks=len(chunks),
+            tokens=sum(chunk.token_count for chunk in chunks),
+            embedded_chunks=len(fresh),
+        )
+
+    async def _embed(self, chunks: Sequence[Chunk], embedder: Embedder) -> dict[bytes, Vector]:
+        if not chunks:
+            return {}
+        texts = [chunk.indexed_text for chunk in chunks]
+        async with self._embedding:
+            vectors = await asyncio.to_thread(embedder.embed_passages, texts)
+        return {chunk.content_hash: vector for chunk, vector in zip(chunks, vectors, strict=True)}
+
+
+def _failed(stage: Stage, code: str, error: Exception) -> Outcome:
+    return Outcome(status="failed", stage=stage, error_code=code, error=str(error))

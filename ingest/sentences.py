@@ -1,0 +1,51 @@
+"""Cut a long text into pieces of bounded token count, at the best places there are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from math import ceil
+
+from ingest.tokens import TokenMeter
+
+# From the best place to cut to the worst. Each match ends where the next piece would begin.
+BREAKS = (
+    re.compile(r"\n\s*"),
+    re.compile(r"[.!?\u3002\uff01\uff1f][\"'\u2019\u201d)\]]*(?:\s+|(?<=[\u3002\uff01\uff1f]))"),
+    re.compile(r"[;:,]\s+"),
+    re.compile(r"\s+"),
+)
+
+
+def split(
+    text: str, meter: TokenMeter, start: int, end: int, *, max_tokens: int
+) -> Iterator[tuple[int, int]]:
+    """Spans that cover `text[start:end]` but for the white space between them.
+
+    Each holds at most `max_tokens` tokens and they are about equally long, which embeds better
+    than full pieces with a short rest. A cut falls at a line end, else a sentence end, else a
+    clause, else between words, and inside a word only where a single word is too long.
+    """
+    while start < end:
+        tokens = meter.count(start, end)
+        pieces = ceil(tokens / max_tokens)
+        stop = end if pieces <= 1 else _cut(text, meter, start, end, tokens / pieces, max_tokens)
+        piece = text[start:stop]
+        trimmed = start + len(piece.rstrip())
+        lead = len(piece) - len(piece.lstrip())
+        if start + lead < trimmed:
+            yield start + lead, trimmed
+        start = stop
+
+
+def _cut(
+    text: str, meter: TokenMeter, start: int, end: int, ideal: float, max_tokens: int
+) -> int:
+    """The best place to end a piece that begins at `start`: near `ideal`, never over the limit."""
+    last = meter.end_of(start, max_tokens)
+    for pattern in BREAKS:
+        places = [m.end() for m in pattern.finditer(text, start, last) if start < m.end() < end]
+        near = [place for place in places if meter.count(start, place) >= ideal / 2]
+        if near:
+            return min(near, key=lambda place: abs(meter.count(start, place) - ideal))
+    return last

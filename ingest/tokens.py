@@ -1,0 +1,30 @@
+"""Token counts of any span of a text, after tokenizing the text once."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+
+class TokenMeter:
+    """Counts tokens between two character offsets in logarithmic time.
+
+    `tokenizer` must neither truncate nor pad. Counts leave special tokens out.
+    """
+
+    def __init__(self, text: str, tokenizer: Tokenizer) -> None:
+        offsets = tokenizer.encode(text, add_special_tokens=False).offsets
+        self._starts = [start for start, _ in offsets]
+        self._length = len(text)
+
+    def count(self, start: int, end: int) -> int:
+        """How many tokens begin in `text[start:end]`."""
+        return bisect_left(self._starts, end) - bisect_left(self._starts, start)
+
+    def end_of(self, start: int, tokens: int) -> int:
+        """The largest offset such that `text[start:offset]` holds at most `tokens` tokens."""
+        index = bisect_left(self._starts, start) + tokens
+        return self._starts[index] if index < len(self._starts) else self._length

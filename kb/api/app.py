@@ -1,0 +1,72 @@
+"""The application: REST and MCP on one port, behind the same keys and the same `retrieve`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastapi import FastAPI
+from starlette.routing import Route
+
+from kb import __version__
+from kb.api import documents, health, knowledge_bases, models, problems, retrieve
+from kb.api.request_id import RequestIds
+from kb.auth import Authenticator
+from kb.service import Service
+from kb_mcp.server import Backend, KnowledgeBaseEntry, make_app
+from retrieval.scope import TeamScope
+
+MCP_PATH = "/v1/mcp"
+LISTED_KNOWLEDGE_BASES = 200
+
+
+def create_app(
+    service: Service,
+    *,
+    allowed_hosts: Sequence[str] = (),
+    allowed_origins: Sequence[str] = (),
+) -> FastAPI:
+    """The app on an open service. Hosts and origins are what the MCP door accepts."""
+    authenticator = Authenticator(service.pool)
+    mcp = make_app(
+        _mcp_backend(service, authenticator),
+        version=__version__,
+        path=MCP_PATH,
+        allowed_hosts=allowed_hosts,
+        allowed_origins=allowed_origins,
+    )
+    app = FastAPI(
+        title="kb",
+        version=__version__,
+        summary="A managed knowledge-base service: documents in, cited passages out.",
+        lifespan=lambda _: mcp.router.lifespan_context(mcp),
+    )
+    app.state.service = service
+    app.state.authenticator = authenticator
+    problems.install(app)
+    app.add_middleware(RequestIds)
+    # A route rather than a mount: clients that are sent on to a trailing slash lose their POST.
+    app.router.routes.append(Route(MCP_PATH, endpoint=mcp))
+    for module in (health, knowledge_bases, documents, models, retrieve):
+        app.include_router(module.router)
+    return app
+
+
+def _mcp_backend(service: Service, authenticator: Authenticator) -> Backend:
+    async def list_knowledge_bases(scope: TeamScope) -> list[KnowledgeBaseEntry]:
+        found, _ = await service.list_knowledge_bases(
+            scope, limit=LISTED_KNOWLEDGE_BASES, offset=0
+        )
+        return [
+            KnowledgeBaseEntry(
+                knowledge_base_id=one.knowledge_base.id,
+                name=one.knowledge_base.name,
+                documents=one.tally.documents,
+            )
+            for one in found
+        ]
+
+    return Backend(
+        authenticate=authenticator.key,
+        retrieve=service.retrieve,
+        list_knowledge_bases=list_knowledge_bases,
+    )

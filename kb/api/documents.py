@@ -1,0 +1,164 @@
+"""Documents of a knowledge base: send, list, look at, quote from, remove."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, File, Form, Query, UploadFile
+from pydantic import BaseModel, ConfigDict
+
+from kb.api.caller import KnowledgeBaseScope, TheService
+from kb.api.paging import Links, Meta, Page
+from kb.catalog.documents import Document
+
+router = APIRouter(
+    prefix="/v2/gen-ai/knowledge_bases/{knowledge_base_uuid}/documents", tags=["documents"]
+)
+READ_BYTES = 1024 * 1024
+
+
+class DocumentBody(BaseModel):
+    """A document as its newest version stands."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    uuid: UUID
+    item_name: str
+    created_at: datetime
+    updated_at: datetime
+    version_uuid: UUID
+    version_number: int
+    sha256: str
+    size_in_bytes: str
+    status: str
+    """`pending`, `running`, `indexed` or `failed`. A failed version leaves the last one findable."""
+    error_code: str | None
+    error_details: str | None
+    pages: int | None
+    chunks: int | None
+    tokens: str | None
+
+    @classmethod
+    def of(cls, document: Document) -> DocumentBody:
+        """One document."""
+        return cls(
+            uuid=document.id,
+            item_name=document.item_name,
+            created_at=document.created_at,
+            updated_at=document.version_created_at,
+            version_uuid=document.version_id,
+            version_number=document.version_number,
+            sha256=document.sha256.hex(),
+            size_in_bytes=str(document.size_in_bytes),
+            status=document.status or "pending",
+            error_code=document.error_code,
+            error_details=document.error,
+            pages=document.pages,
+            chunks=document.chunks,
+            tokens=None if document.tokens is None else str(document.tokens),
+        )
+
+
+class OneDocument(BaseModel):
+    """The envelope of one."""
+
+    document: DocumentBody
+
+
+class AddedDocument(OneDocument):
+    """The envelope of one that was sent."""
+
+    queued: bool
+    """False where the same bytes are indexed, or on their way, already."""
+
+
+class DocumentList(BaseModel):
+    """The envelope of a page."""
+
+    documents: list[DocumentBody]
+    links: Links
+    meta: Meta
+
+
+class DocumentText(BaseModel):
+    """A span of a version's canonical text."""
+
+    text: str
+    char_start: int
+    char_end: int
+
+
+class DeletedDocument(BaseModel):
+    """What is gone."""
+
+    uuid: UUID
+    knowledge_base_uuid: UUID
+
+
+@router.post("")
+async def add_document(
+    scope: KnowledgeBaseScope,
+    service: TheService,
+    file: Annotated[UploadFile, File(description="The document")],
+    item_name: Annotated[
+        str | None, Form(description="What to call it; the file's own name unless given")
+    ] = None,
+) -> AddedDocument:
+    """Send a file. It is searchable once its status is `indexed`; until then its former version is."""
+    added = await service.add_document(
+        scope, item_name=item_name or file.filename or "", data=_parts(file)
+    )
+    document = await service.document(scope, added.document_id)
+    return AddedDocument(document=DocumentBody.of(document), queued=added.queued)
+
+
+@router.get("")
+async def list_documents(
+    scope: KnowledgeBaseScope, page: Page, service: TheService
+) -> DocumentList:
+    """The documents, oldest first."""
+    found, total = await service.list_documents(scope, limit=page.limit, offset=page.offset)
+    return DocumentList(
+        documents=[DocumentBody.of(one) for one in found],
+        links=page.links(total),
+        meta=page.meta(total),
+    )
+
+
+@router.get("/{document_uuid}")
+async def get_document(
+    scope: KnowledgeBaseScope, document_uuid: UUID, service: TheService
+) -> OneDocument:
+    """One document."""
+    return OneDocument(document=DocumentBody.of(await service.document(scope, document_uuid)))
+
+
+@router.get("/{document_uuid}/versions/{version_uuid}/text")
+async def read_text(
+    scope: KnowledgeBaseScope,
+    document_uuid: UUID,
+    version_uuid: UUID,
+    service: TheService,
+    start: Annotated[int, Query(ge=0, description="First character")],
+    end: Annotated[int, Query(ge=0, description="One past the last character")],
+) -> DocumentText:
+    """Read a citation's span back: exactly the quoted text."""
+    text = await service.read_text(scope, document_uuid, version_uuid, start=start, end=end)
+    return DocumentText(text=text, char_start=start, char_end=start + len(text))
+
+
+@router.delete("/{document_uuid}")
+async def delete_document(
+    scope: KnowledgeBaseScope, document_uuid: UUID, service: TheService
+) -> DeletedDocument:
+    """Remove the document, all its versions and its passages for good."""
+    await service.delete_document(scope, document_uuid)
+    return DeletedDocument(uuid=document_uuid, knowledge_base_uuid=scope.knowledge_base_id)
+
+
+async def _parts(file: UploadFile) -> AsyncIterator[bytes]:
+    while part := await file.read(READ_BYTES):
+        yield part

@@ -1,0 +1,61 @@
+"""The embedding models to choose from, in DigitalOcean's shape."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from ingest.chunking import MIN_CHUNK_TOKENS
+from kb.api.caller import Team
+from kb.api.paging import Links, Meta, Page
+from retrieval.embedding.models import MODELS, EmbeddingModel
+
+router = APIRouter(prefix="/v2/gen-ai/models", tags=["models"])
+
+
+class ModelBody(BaseModel):
+    """A model as DigitalOcean renders one."""
+
+    uuid: UUID
+    id: str
+    name: str
+    usecases: list[str]
+    context_window: str
+    kb_default_chunk_size: int
+    kb_min_chunk_size: int
+    kb_max_chunk_size: int
+
+    @classmethod
+    def of(cls, model: EmbeddingModel) -> ModelBody:
+        """One embedding model."""
+        return cls(
+            uuid=model.uuid,
+            id=model.id,
+            name=model.name,
+            usecases=["MODEL_USECASE_KNOWLEDGEBASE"],
+            context_window=str(model.max_tokens),
+            kb_default_chunk_size=model.max_tokens,
+            kb_min_chunk_size=MIN_CHUNK_TOKENS,
+            kb_max_chunk_size=model.max_tokens,
+        )
+
+
+class ModelList(BaseModel):
+    """The envelope of a page."""
+
+    models: list[ModelBody]
+    links: Links
+    meta: Meta
+
+
+@router.get("")
+async def list_models(team: Team, page: Page, usecases: str = "") -> ModelList:
+    """The models; `usecases` narrows them, as a comma-separated list."""
+    del team  # anybody with a key may look
+    bodies = [ModelBody.of(model) for model in MODELS]
+    wanted = {usecase for usecase in usecases.split(",") if usecase}
+    found = [body for body in bodies if not wanted or wanted & set(body.usecases)]
+    shown = found[page.offset : page.offset + page.limit]
+    return ModelList(models=shown, links=page.links(len(found)), meta=page.meta(len(found)))

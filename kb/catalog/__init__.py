@@ -1,0 +1,1 @@
+"""The catalog: who owns what and what happened to it, in PostgreSQL."""

@@ -1,0 +1,255 @@
+"""Documents, their immutable versions, and the canonical texts that citations point into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from kb.catalog.errors import NotFound
+from retrieval.index import IndexVersion
+from retrieval.postgres import Connection
+from retrieval.scope import Scope
+from retrieval.sql import load_queries
+from retrieval.store import DocumentVersion
+
+QUERIES = load_queries(Path(__file__).with_name("documents.sql"))
+
+Status = Literal["pending", "running", "indexed", "failed", "superseded"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A document as its newest version stands in the live index."""
+
+    id: UUID
+    item_name: str
+    created_at: datetime
+    version_id: UUID
+    version_number: int
+    version_created_at: datetime
+    sha256: bytes
+    size_in_bytes: int
+    status: Status | None
+    stage: str | None
+    error_code: str | None
+    error: str | None
+    pages: int | None
+    chunks: int | None
+    tokens: int | None
+    finished_at: datetime | None
+
+    @property
+    def version(self) -> DocumentVersion:
+        """The newest version, as a store knows it."""
+        return DocumentVersion(
+            document_id=self.id,
+            version_id=self.version_id,
+            version_number=self.version_number,
+            item_name=self.item_name,
+            ingested_at=self.version_created_at,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """How a knowledge base's documents stand."""
+
+    documents: int
+    pending: int
+    indexed: int
+    failed: int
+    chunks: int
+    tokens: int
+    size_in_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Added:
+    """What sending a file led to."""
+
+    document_id: UUID
+    version_id: UUID
+    queued: bool
+    """False where the same bytes stand there already, indexed or on their way."""
+
+
+async def add(
+    scope: Scope,
+    conn: Connection,
+    index: IndexVersion,
+    *,
+    item_name: str,
+    sha256: bytes,
+    size_in_bytes: int,
+) -> Added:
+    """Make the bytes the document's newest version and enter them into the ledger.
+
+    The same bytes again change nothing, except that a failed version is tried once more.
+    """
+    ids = {**_ids(scope), "index_version_id": index.id, "item_name": item_name}
+    await conn.execute(
+        QUERIES["lock_name"],
+        {"knowledge_base_id": str(scope.knowledge_base_id), "item_name": item_name},
+    )
+    found = await (await conn.execute(QUERIES["find"], ids)).fetchone()
+    document_id, version_id, number, known, status = found or (None, None, 0, None, None)
+    if version_id and known == sha256 and status not in (None, "failed"):
+        return Added(document_id=document_id, version_id=version_id, queued=False)
+    if document_id is None:
+        document_id = await _value(conn, "create", ids)
+    if known != sha256:
+        version_id = await _value(
+            conn,
+            "create_version",
+            {
+                **ids,
+                "document_id": document_id,
+                "number": (number or 0) + 1,
+                "sha256": sha256,
+                "size_in_bytes": size_in_bytes,
+            },
+        )
+    job_id = await _value(conn, "open_job", ids)
+    await conn.execute(
+        QUERIES["queue_version"], {**ids, "version_id": version_id, "job_id": job_id}
+    )
+    return Added(document_id=document_id, version_id=version_id, queued=True)
+
+
+async def get(scope: Scope, conn: Connection, document_id: UUID) -> Document:
+    """Raises `NotFound`."""
+    found = await list_page(scope, conn, limit=1, offset=0, document_id=document_id)
+    if not found:
+        raise NotFound(f"Document {document_id}.")
+    return found[0]
+
+
+async def list_page(
+    scope: Scope, conn: Connection, *, limit: int, offset: int, document_id: UUID | None = None
+) -> list[Document]:
+    """A page of the knowledge base's documents, oldest first."""
+    async with conn.cursor(row_factory=class_row(Document)) as cursor:
+        await cursor.execute(
+            QUERIES["list"], {**_ids(scope), "id": document_id, "limit": limit, "offset": offset}
+        )
+        return await cursor.fetchall()
+
+
+async def tally(scope: Scope, conn: Connection) -> Tally:
+    """How the documents stand, counted."""
+    row = await (await conn.execute(QUERIES["tally"], _ids(scope))).fetchone()
+    assert row
+    documents, pending, indexed, failed, chunks, tokens, size = (int(value) for value in row)
+    return Tally(
+        documents=documents,
+        pending=pending,
+        indexed=indexed,
+        failed=failed,
+        chunks=chunks,
+        tokens=tokens,
+        size_in_bytes=size,
+    )
+
+
+async def mark_deleted(scope: Scope, conn: Connection, document_id: UUID) -> None:
+    """From now on it is no document of the knowledge base. Raises `NotFound`."""
+    cursor = await conn.execute(QUERIES["mark_deleted"], {**_ids(scope), "id": document_id})
+    if cursor.rowcount == 0:
+        raise NotFound(f"Document {document_id}.")
+
+
+async def blobs_of(scope: Scope, conn: Connection, document_id: UUID | None = None) -> list[bytes]:
+    """SHA-256 of every version's bytes, of one document or of the whole knowledge base."""
+    cursor = await conn.execute(QUERIES["blobs_of"], {**_ids(scope), "id": document_id})
+    return [row[0] async for row in cursor]
+
+
+async def lock_blob(scope: Scope, conn: Connection, sha256: bytes) -> None:
+    """Until the transaction ends, nobody else adds or deletes a version with these bytes."""
+    await conn.execute(QUERIES["lock_blob"], {"team_id": str(scope.team_id), "sha256": sha256})
+
+
+async def is_unused(scope: Scope, conn: Connection, sha256: bytes) -> bool:
+    """Whether no document version of the team needs these bytes any more."""
+    parameters = {"team_id": scope.team_id, "sha256": sha256}
+    row = await (await conn.execute(QUERIES["is_unused"], parameters)).fetchone()
+    return bool(row and row[0])
+
+
+async def forget(scope: Scope, conn: Connection, document_id: UUID) -> None:
+    """Remove the rows of a document whose chunks are gone."""
+    await conn.execute(QUERIES["forget"], {**_ids(scope), "id": document_id})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionState:
+    """A document version as a worker finds it."""
+
+    document: DocumentVersion
+    sha256: bytes
+    is_deleted: bool
+    is_superseded: bool
+    """A newer version of the document has arrived."""
+
+
+async def version_state(scope: Scope, conn: Connection, version_id: UUID) -> VersionState | None:
+    """The version, or none where it was deleted."""
+    parameters = {**_ids(scope), "version_id": version_id}
+    row = await (await conn.execute(QUERIES["version_state"], parameters)).fetchone()
+    if row is None:
+        return None
+    item_name, document_id, number, sha256, created_at, is_deleted, is_superseded = row
+    return VersionState(
+        document=DocumentVersion(
+            document_id=document_id,
+            version_id=version_id,
+            version_number=number,
+            item_name=item_name,
+            ingested_at=created_at,
+        ),
+        sha256=sha256,
+        is_deleted=is_deleted,
+        is_superseded=is_superseded,
+    )
+
+
+async def save_text(
+    scope: Scope, conn: Connection, version_id: UUID, *, parser: str, text: str
+) -> None:
+    """Keep the canonical text, so that citations can be read back."""
+    await conn.execute(
+        QUERIES["save_text"],
+        {**_ids(scope), "version_id": version_id, "parser": parser, "text": text},
+    )
+
+
+async def read_text(
+    scope: Scope, conn: Connection, document_id: UUID, version_id: UUID, *, start: int, end: int
+) -> str:
+    """`canonical_text[start:end]` of a version, in code points. Raises `NotFound`."""
+    parameters = {
+        **_ids(scope),
+        "id": document_id,
+        "version_id": version_id,
+        "start": start,
+        "length": max(0, end - start),
+    }
+    row = await (await conn.execute(QUERIES["text"], parameters)).fetchone()
+    if row is None:
+        raise NotFound(f"A text of version {version_id} of document {document_id}.")
+    return row[0]
+
+
+async def _value(conn: Connection, name: str, parameters: dict[str, object]) -> UUID:
+    row = await (await conn.execute(QUERIES[name], parameters)).fetchone()
+    assert row
+    return row[0]
+
+
+def _ids(scope: Scope) -> dict[str, object]:
+    return {"team_id": scope.team_id, "knowledge_base_id": scope.knowledge_base_id}

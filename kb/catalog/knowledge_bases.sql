@@ -1,0 +1,59 @@
+-- name: create
+INSERT INTO knowledge_bases (team_id, name, embedding_model, store, tags, project_id, region)
+VALUES (
+    %(team_id)s, %(name)s, %(embedding_model)s, %(store)s, %(tags)s, %(project_id)s, %(region)s
+)
+RETURNING *;
+
+-- name: get
+SELECT * FROM knowledge_bases WHERE team_id = %(team_id)s AND id = %(id)s;
+
+-- name: named
+SELECT * FROM knowledge_bases WHERE team_id = %(team_id)s AND name = %(name)s;
+
+-- name: list
+SELECT * FROM knowledge_bases WHERE team_id = %(team_id)s
+ORDER BY created_at, id LIMIT %(limit)s OFFSET %(offset)s;
+
+-- name: count
+SELECT count(*) FROM knowledge_bases WHERE team_id = %(team_id)s;
+
+-- name: update
+UPDATE knowledge_bases
+SET name = coalesce(%(name)s, name), tags = coalesce(%(tags)s, tags),
+    project_id = coalesce(%(project_id)s, project_id), updated_at = now()
+WHERE team_id = %(team_id)s AND id = %(id)s
+RETURNING *;
+
+-- name: delete
+DELETE FROM knowledge_bases WHERE team_id = %(team_id)s AND id = %(id)s;
+
+-- name: set_live
+UPDATE knowledge_bases SET live_index_version_id = %(index_version_id)s, updated_at = now()
+WHERE team_id = %(team_id)s AND id = %(id)s;
+
+-- name: create_index_version
+INSERT INTO index_versions (
+    team_id, knowledge_base_id, number, parser, embedding_model, max_chunk_size
+)
+SELECT %(team_id)s, %(id)s, coalesce(max(number), 0) + 1, %(parser)s, %(embedding_model)s,
+    %(max_chunk_size)s
+FROM index_versions WHERE knowledge_base_id = %(id)s
+RETURNING id, number, parser, embedding_model, max_chunk_size;
+
+-- name: live_index_version
+SELECT i.id, i.number, i.parser, i.embedding_model, i.max_chunk_size, k.store
+FROM knowledge_bases k JOIN index_versions i ON i.id = k.live_index_version_id
+WHERE k.team_id = %(team_id)s AND k.id = %(id)s;
+
+-- name: index_version
+SELECT id, number, parser, embedding_model, max_chunk_size FROM index_versions
+WHERE team_id = %(team_id)s AND knowledge_base_id = %(id)s AND id = %(index_version_id)s;
+
+-- name: index_versions
+SELECT id, number, parser, embedding_model, max_chunk_size FROM index_versions
+WHERE team_id = %(team_id)s AND knowledge_base_id = %(id)s ORDER BY number;
+
+-- name: create_upload_source
+INSERT INTO data_sources (team_id, knowledge_base_id, kind)
+VALUES (%(team_id)s, %(id)s, 'file_upload');

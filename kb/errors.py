@@ -1,0 +1,57 @@
+"""Which HTTP status each error is. The one table; every edge renders its own envelope from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from psycopg import OperationalError
+from psycopg_pool import PoolTimeout
+
+from ingest.errors import IngestError
+from kb.auth import Unauthorized
+from kb.blobs import BlobTooLarge
+from kb.catalog.errors import NameTaken, NotFound
+from kb.item_names import InvalidItemName
+from retrieval.embedding.models import UnknownModel
+from retrieval.errors import RetrievalError, ServiceError
+from retrieval.filters import InvalidFilter
+from retrieval.retriever import InvalidQuery
+from retrieval.store import IndexNotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error as a caller of the API sees it."""
+
+    status: int
+    id: str
+    message: str
+
+
+# The first row that fits counts, so narrower classes come before wider ones.
+TABLE: tuple[tuple[type[Exception], int, str], ...] = (
+    (Unauthorized, 401, "unauthorized"),
+    (NotFound, 404, "not_found"),
+    (NameTaken, 409, "conflict"),
+    (BlobTooLarge, 413, "payload_too_large"),
+    (InvalidQuery, 400, "bad_request"),
+    (InvalidFilter, 400, "bad_request"),
+    (InvalidItemName, 400, "bad_request"),
+    (UnknownModel, 400, "bad_request"),
+    (IngestError, 400, "bad_request"),
+    (IndexNotFound, 404, "not_found"),
+    (RetrievalError, 503, "service_unavailable"),
+    (ServiceError, 503, "service_unavailable"),
+    (OperationalError, 503, "service_unavailable"),
+    (PoolTimeout, 503, "service_unavailable"),
+)
+UNAVAILABLE = "The database does not answer; try again in a moment."
+
+
+def problem(error: Exception) -> Problem:
+    """What to tell the caller. What is not ours to explain is a plain 500."""
+    for kind, status, problem_id in TABLE:
+        if isinstance(error, kind):
+            message = str(error) if isinstance(error, ServiceError) else UNAVAILABLE
+            return Problem(status, problem_id, message)
+    return Problem(500, "server_error", "Something went wrong here; the log says what.")

@@ -1,0 +1,104 @@
+"""The queue: rows in the same PostgreSQL, written in the transaction that makes the work."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+import procrastinate
+from procrastinate import JobContext, PsycopgConnector, RetryStrategy
+from psycopg import OperationalError
+from psycopg_pool import PoolTimeout
+
+from ingest.parsing.errors import ParserUnavailable
+from kb.postgres.pool import configure
+from retrieval.postgres import Connection, Pool
+from retrieval.scope import Scope
+
+TASK = "index_document"
+MAX_ATTEMPTS = 5
+TRANSIENT = (OperationalError, PoolTimeout, ParserUnavailable, OSError)
+STALLED_SECONDS = 30  # three missed heartbeats: the worker is dead
+
+Handle = Callable[[Scope, UUID, UUID, bool], Awaitable[None]]
+"""Index one version into one index version; the last argument says that no retry will follow."""
+
+logger = logging.getLogger(__name__)
+
+
+class Queue:
+    """Hands document versions to workers, on this process's connections."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._app = procrastinate.App(connector=PsycopgConnector(configure=configure))
+
+    async def open(self) -> None:
+        """Before anything else."""
+        await self._app.open_async(self._pool)
+
+    async def put(
+        self,
+        scope: Scope,
+        conn: Connection,
+        *,
+        document_id: UUID,
+        version_id: UUID,
+        index_version_id: UUID,
+    ) -> None:
+        """Queue a version, on the connection and in the transaction that recorded it."""
+        await self._app.configure_task(
+            TASK,
+            connection=conn,
+            # Two versions of one document are never written at once, or in the wrong order.
+            lock=f"document:{document_id}:{index_version_id}",
+        ).defer_async(
+            team_id=str(scope.team_id),
+            knowledge_base_id=str(scope.knowledge_base_id),
+            index_version_id=str(index_version_id),
+            version_id=str(version_id),
+        )
+
+    async def work(self, handle: Handle, *, concurrency: int, wait: bool) -> None:
+        """Work on what is queued; with `wait` for ever, else until the queue is empty.
+
+        A version whose worker died is taken up by the next one that looks, within a minute.
+        """
+        async def index_document(
+            context: JobContext,
+            team_id: str,
+            knowledge_base_id: str,
+            index_version_id: str,
+            version_id: str,
+        ) -> None:
+            scope = Scope(team_id=UUID(team_id), knowledge_base_id=UUID(knowledge_base_id))
+            last = context.job.attempts + 1 >= MAX_ATTEMPTS
+            await handle(scope, UUID(index_version_id), UUID(version_id), last)
+
+        async def revive_stalled(timestamp: int) -> None:
+            del timestamp
+            await self.revive_stalled()
+
+        retry = RetryStrategy(
+            max_attempts=MAX_ATTEMPTS, exponential_wait=3, retry_exceptions=TRANSIENT
+        )
+        self._app.task(name=TASK, pass_context=True, retry=retry)(index_document)
+        every_minute = self._app.periodic(cron="* * * * *")
+        every_minute(self._app.task(queueing_lock="revive_stalled")(revive_stalled))
+        await self.revive_stalled()
+        await self._app.run_worker_async(
+            concurrency=concurrency,
+            wait=wait,
+            install_signal_handlers=False,
+            delete_jobs="always",  # the ledger keeps what happened
+        )
+
+    async def revive_stalled(self) -> None:
+        """Put back what dead workers left undone."""
+        jobs = await self._app.job_manager.get_stalled_jobs(
+            seconds_since_heartbeat=STALLED_SECONDS
+        )
+        for job in jobs:
+            logger.warning("taking up job %s, whose worker died", job.id)
+            await self._app.job_manager.retry_job(job)

@@ -1,0 +1,141 @@
+"""`kb up`: the API, the MCP door and a worker in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from kb.api.app import create_app
+from kb.auth import operator_scope
+from kb.embedders import Embedders
+from kb.settings import Settings
+from kb.wiring import Database, make_embedders, open_service, work
+from retrieval.embedding.models import MODELS
+
+logger = logging.getLogger(__name__)
+
+WATCH_SECONDS = 2.0
+RESTART_SECONDS = 5.0
+
+
+def bind(settings: Settings) -> socket.socket:
+    """The listening socket; raises `OSError` where the port is taken."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+async def serve(
+    settings: Settings,
+    database: Database,
+    listener: socket.socket,
+    *,
+    on_ready: Callable[[str | None], None],
+) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    `on_ready` is called once requests are answered, with the first key on a first start.
+    """
+    embedders = make_embedders(settings)
+    async with open_service(settings, database.dsn, embedders) as service:
+        first_key = await service.first_key(operator_scope())
+        app = create_app(
+            service,
+            allowed_hosts=(*_own_hosts(settings, listener), *settings.allowed_hosts),
+            allowed_origins=settings.allowed_origins,
+        )
+        server = uvicorn.Server(
+            uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10)
+        )
+        with (
+            _beside(_announce(server, lambda: on_ready(first_key))),
+            _beside(_keep_alive(database)),
+            _beside(asyncio.to_thread(embedders.get, MODELS[0])),  # so the first query need not
+            _worker_thread(settings, database.dsn, embedders),
+        ):
+            await server.serve(sockets=[listener])
+
+
+def _own_hosts(settings: Settings, listener: socket.socket) -> list[str]:
+    port = listener.getsockname()[1]
+    names = {settings.host, "127.0.0.1", "localhost", "[::1]"}
+    return sorted({host for name in names for host in (name, f"{name}:{port}")})
+
+
+@contextmanager
+def _beside(work: Awaitable[object]) -> Iterator[None]:
+    """Runs until this is left."""
+    task = asyncio.ensure_future(work)
+    task.add_done_callback(_report)
+    try:
+        yield
+    finally:
+        task.cancel()
+
+
+def _report(task: asyncio.Future[object]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        logger.error("%s", error, exc_info=error)
+
+
+async def _announce(server: uvicorn.Server, on_ready: Callable[[], None]) -> None:
+    while not server.started:
+        await asyncio.sleep(0.02)
+    on_ready()
+
+
+async def _keep_alive(database: Database) -> None:
+    """An embedded PostgreSQL that was killed is started again under the running service."""
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        try:
+            await asyncio.to_thread(database.revive)
+        except Exception:  # the next round tries again; requests meanwhile get a 503
+            logger.exception("PostgreSQL does not come back")
+
+
+@contextmanager
+def _worker_thread(settings: Settings, dsn: str, embedders: Embedders) -> Iterator[None]:
+    """A worker on a loop of its own, so that indexing never holds up requests."""
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+    thread = threading.Thread(
+        target=_run_worker, args=(loop, settings, dsn, embedders, stop), name="worker"
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+
+
+def _run_worker(
+    loop: asyncio.AbstractEventLoop,
+    settings: Settings,
+    dsn: str,
+    embedders: Embedders,
+    stop: asyncio.Event,
+) -> None:
+    async def keep_working() -> None:
+        while not stop.is_set():
+            try:
+                await work(settings, dsn, embedders, stop)
+            except Exception:  # such as a database that restarts; documents stay queued
+                logger.exception("the worker stopped; starting again")
+                await asyncio.wait([asyncio.ensure_future(stop.wait())], timeout=RESTART_SECONDS)
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(keep_working())

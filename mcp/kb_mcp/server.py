@@ -1,0 +1,163 @@
+"""The MCP door: the same retrieval as the REST API, as a tool that agents attach with one line."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+from fastmcp import FastMCP
+from fastmcp.exceptions import ToolError
+from fastmcp.server.auth import AccessToken, TokenVerifier
+from fastmcp.server.dependencies import get_access_token
+from mcp_types import ToolAnnotations
+from pydantic import BaseModel, Field
+
+from retrieval.errors import ServiceError
+from retrieval.filters import FIELDS, parse_filter
+from retrieval.results import RetrieveResponse
+from retrieval.retriever import DEFAULT_ALPHA, DEFAULT_RESULTS, Query, Retrieve
+from retrieval.scope import TeamScope
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+MAX_RESULTS = 25  # DigitalOcean's limit for this door; more would crowd an agent's context
+INSTRUCTIONS = (
+    "Searches knowledge bases. Call list_knowledge_bases for their ids, then"
+    " retrieve_knowledge_base with a question in plain words. Quote text_content word for word and"
+    " cite item_name with page_number or the citation's uri. An empty result means that the"
+    " knowledge base does not say."
+)
+READ_ONLY = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
+
+
+class KnowledgeBaseEntry(BaseModel):
+    """One knowledge base to choose from."""
+
+    knowledge_base_id: UUID
+    name: str
+    documents: int
+
+
+class KnowledgeBaseEntries(BaseModel):
+    """The knowledge bases this key may search."""
+
+    knowledge_bases: list[KnowledgeBaseEntry]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """What the door opens on."""
+
+    authenticate: Callable[[str], Awaitable[TeamScope | None]]
+    """Whose API key this is; none for a wrong one."""
+
+    retrieve: Retrieve
+    list_knowledge_bases: Callable[[TeamScope], Awaitable[list[KnowledgeBaseEntry]]]
+
+
+def make_app(
+    backend: Backend,
+    *,
+    version: str,
+    path: str,
+    allowed_hosts: Sequence[str],
+    allowed_origins: Sequence[str],
+) -> Starlette:
+    """The door as an ASGI app with a lifespan of its own, answering POST on `path`.
+
+    Stateless, so any replica may answer. A foreign Host is refused with 421, a foreign Origin with
+    403 and a wrong or missing key with 401.
+    """
+    return make_server(backend, version=version).http_app(
+        path=path,
+        stateless_http=True,
+        json_response=True,
+        host_origin_protection=True,
+        allowed_hosts=list(allowed_hosts),
+        allowed_origins=list(allowed_origins),
+    )
+
+
+def make_server(backend: Backend, *, version: str) -> FastMCP[Any]:
+    """The tools."""
+    server: FastMCP[Any] = FastMCP(
+        "kb",
+        instructions=INSTRUCTIONS,
+        version=version,
+        auth=_KeyVerifier(backend),
+        mask_error_details=True,  # our own errors are ToolErrors; others are nobody's business
+    )
+
+    @server.tool(annotations=READ_ONLY)
+    async def list_knowledge_bases() -> KnowledgeBaseEntries:
+        """List the knowledge bases that can be searched, with the ids to search them by."""
+        return KnowledgeBaseEntries(knowledge_bases=await backend.list_knowledge_bases(_caller()))
+
+    @server.tool(annotations=READ_ONLY)
+    async def retrieve_knowledge_base(
+        knowledge_base_id: Annotated[UUID, Field(description="Id of the knowledge base.")],
+        query: Annotated[str, Field(description="What to look for, in plain words.")],
+        num_results: Annotated[
+            int, Field(ge=1, le=MAX_RESULTS, description="Passages to return at most.")
+        ] = DEFAULT_RESULTS,
+        alpha: Annotated[
+            float,
+            Field(
+                ge=0,
+                le=1,
+                description="0 matches words only, 1 meaning only. 0.5 suits most questions;"
+                " lower it for exact codes and names.",
+            ),
+        ] = DEFAULT_ALPHA,
+        filters: Annotated[
+            dict[str, Any] | None,
+            Field(
+                description='Narrows the search, e.g. {"equals": {"key": "item_name", "value":'
+                ' "guide.pdf"}}. Operators: equals, not_equals, greater_than,'
+                " greater_than_or_equals, less_than, less_than_or_equals, starts_with; combine with"
+                f" and_all or or_all. Keys: {', '.join(FIELDS)}."
+            ),
+        ] = None,
+    ) -> RetrieveResponse:
+        """Find the passages of a knowledge base that answer a question, with exact citations."""
+        scope = _caller().knowledge_base(knowledge_base_id)
+        try:
+            asked = Query(
+                text=query, num_results=num_results, alpha=alpha, filters=parse_filter(filters)
+            )
+            return RetrieveResponse.of(await backend.retrieve(scope, asked))
+        except ServiceError as exc:
+            raise ToolError(str(exc)) from exc
+
+    assert list_knowledge_bases
+    assert retrieve_knowledge_base
+    return server
+
+
+class _KeyVerifier(TokenVerifier):
+    """Checks API keys, and keeps whose they are for the tools."""
+
+    def __init__(self, backend: Backend) -> None:
+        super().__init__()
+        self._authenticate = backend.authenticate
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        scope = await self._authenticate(token)
+        if scope is None:
+            return None
+        return AccessToken(
+            token=token, client_id=str(scope.team_id), scopes=[], claims={"scope": scope}
+        )
+
+
+def _caller() -> TeamScope:
+    """The scope that the request's key opened."""
+    token = get_access_token()
+    if token is None:
+        raise ToolError("Send an API key as `Authorization: Bearer <key>`.")
+    scope = token.claims["scope"]
+    assert isinstance(scope, TeamScope)
+    return scope

@@ -1,0 +1,64 @@
+"""BM25 as an inner product: the document's side is stored, the query's side is the IDF.
+
+Source of the formula: Robertson and Zaragoza, The Probabilistic Relevance Framework, 2009; k1 and b
+as in the published BEIR baselines (Anserini); IDF as in Lucene, never negative.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from math import log
+
+from retrieval.analysis import analyze, term_id
+
+K1 = 0.9
+B = 0.4
+
+# A chunk's length is compared with this share of the chunk size instead of with the collection's
+# running average. The average then needs no upkeep and a chunk's weights depend on the chunk alone.
+# On SciFact at 256 tokens nDCG@10 is 0.685 with the true average (96 terms), 0.687 with 100, and
+# stays between 0.679 and 0.687 from 25 to 400.
+TERMS_PER_TOKEN = 0.4
+
+CANDIDATE_BUDGET = 10_000  # chunks that the rarest query terms may bring in; see DESIGN.md
+
+
+def document_weights(text: str, max_chunk_size: int) -> dict[int, float]:
+    """Saturated, length-normalised term frequencies by term number, each between 0 and 1."""
+    terms = [term_id(term) for term in analyze(text)]
+    saturation = K1 * (1 - B + B * len(terms) / (TERMS_PER_TOKEN * max_chunk_size))
+    return {term: count / (count + saturation) for term, count in Counter(terms).items()}
+
+
+def query_terms(text: str) -> Counter[int]:
+    """How often the query names each term, by term number."""
+    return Counter(term_id(term) for term in analyze(text))
+
+
+def inverse_document_frequency(documents: int, frequency: int) -> float:
+    """Lucene's BM25 IDF of a term that `frequency` of `documents` hold."""
+    return log(1 + (documents - frequency + 0.5) / (frequency + 0.5))
+
+
+def query_weights(
+    terms: Mapping[int, int], frequencies: Mapping[int, int], documents: int
+) -> dict[int, float]:
+    """IDF times query count, for the terms that the index holds at all."""
+    return {
+        term: count * inverse_document_frequency(documents, frequencies[term])
+        for term, count in terms.items()
+        if frequencies.get(term)
+    }
+
+
+def rarest(frequencies: Mapping[int, int], terms: Iterable[int], budget: int) -> list[int]:
+    """The rarest of `terms`, as many as together occur in `budget` chunks, and at least one."""
+    chosen: list[int] = []
+    total = 0
+    for term in sorted(terms, key=lambda term: frequencies[term]):
+        total += frequencies[term]
+        if chosen and total > budget:
+            break
+        chosen.append(term)
+    return chosen

@@ -1,0 +1,1 @@
+"""Texts into vectors: the models we can run, where their weights come from, what runs them."""

@@ -1,0 +1,182 @@
+"""Metadata filters: two grammars in, one tree out. A bad filter is an error, never ignored.
+
+Operator objects, as DigitalOcean's API takes them:
+    {"and_all": [{"equals": {"key": "item_name", "value": "guide.pdf"}},
+                 {"greater_than": {"key": "page_number", "value": 3}}]}
+Clause lists, as its Python SDK types them:
+    {"must": [{"field": "item_name", "operator": "eq", "value": "guide.pdf"}]}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, cast
+
+from retrieval.errors import RetrievalError
+
+Operator = Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "not_in", "contains", "starts_with"]
+FieldType = Literal["string", "number", "timestamp"]
+Value = str | float | datetime
+
+FIELDS: dict[str, FieldType] = {
+    "item_name": "string",
+    "ingested_timestamp": "timestamp",
+    "page_number": "number",
+    "chunk_category": "string",
+}
+OPERATORS: dict[FieldType, tuple[Operator, ...]] = {
+    "string": ("eq", "ne", "in", "not_in", "contains", "starts_with"),
+    "number": ("eq", "ne", "gt", "gte", "lt", "lte", "in", "not_in"),
+    "timestamp": ("eq", "ne", "gt", "gte", "lt", "lte"),
+}
+OPERATOR_NAMES: dict[str, Operator] = {
+    "equals": "eq",
+    "not_equals": "ne",
+    "greater_than": "gt",
+    "greater_than_or_equals": "gte",
+    "less_than": "lt",
+    "less_than_or_equals": "lte",
+    "starts_with": "starts_with",
+}
+MAX_DEPTH = 10
+MAX_CONDITIONS = 100
+
+
+class InvalidFilter(RetrievalError):
+    """The filter is not one this service understands, so nothing was searched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One comparison of a built-in field with a value of its type (a list for in and not_in)."""
+
+    field: str
+    operator: Operator
+    value: Value | tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """All, any or none of its parts. An empty `any` matches nothing; empty `all` and `none`, all."""
+
+    kind: Literal["all", "any", "none"]
+    parts: tuple[Filter, ...]
+
+
+Filter = Condition | Group
+
+
+def parse_filter(raw: Mapping[str, object] | None) -> Filter | None:
+    """Read either grammar; nothing and an empty object mean no filter.
+
+    Raises:
+        InvalidFilter: an unknown key, field or operator, or a value of the wrong type. The message
+            names what is valid there.
+    """
+    if not raw:
+        return None
+    parsed = _clauses(raw) if raw.keys() & {"must", "must_not", "should"} else _all(raw)
+    if _size(parsed) > MAX_CONDITIONS:
+        raise InvalidFilter(f"It has more than {MAX_CONDITIONS} conditions.")
+    return parsed
+
+
+def _all(raw: Mapping[str, object]) -> Filter:
+    parts = _operators(raw, depth=0)
+    return parts[0] if len(parts) == 1 else Group("all", tuple(parts))
+
+
+def _operators(raw: Mapping[str, object], depth: int) -> list[Filter]:
+    """Each operator of the object is a condition of its own under the enclosing logic."""
+    if depth > MAX_DEPTH:
+        raise InvalidFilter(f"It is nested more than {MAX_DEPTH} deep.")
+    if {"and_all", "or_all"} <= raw.keys():
+        raise InvalidFilter("and_all and or_all cannot stand side by side; nest one in the other.")
+    return [_operator(name, body, depth) for name, body in raw.items()]
+
+
+def _operator(name: str, body: object, depth: int) -> Filter:
+    if name in ("and_all", "or_all"):
+        parts = [
+            part for item in _list(name, body) for part in _operators(_object(name, item), depth + 1)
+        ]
+        if not parts:
+            raise InvalidFilter(f"{name} needs at least one condition.")
+        return Group("all" if name == "and_all" else "any", tuple(parts))
+    if name not in OPERATOR_NAMES:
+        valid = ", ".join([*OPERATOR_NAMES, "and_all", "or_all"])
+        raise InvalidFilter(f"Unknown operator {name!r}; valid are {valid}.")
+    comparison = _object(name, body)
+    if comparison.keys() != {"key", "value"}:
+        raise InvalidFilter(f"{name} takes exactly a key and a value.")
+    return _condition(comparison["key"], OPERATOR_NAMES[name], comparison["value"])
+
+
+def _clauses(raw: Mapping[str, object]) -> Filter:
+    kinds: dict[str, Literal["all", "any", "none"]] = {
+        "must": "all",
+        "must_not": "none",
+        "should": "any",
+    }
+    if unknown := raw.keys() - kinds.keys():
+        raise InvalidFilter(f"Unknown key {min(unknown)!r} beside must, must_not and should.")
+    groups: list[Filter] = [
+        Group(kinds[name], tuple(_clause(name, item) for item in _list(name, body)))
+        for name, body in raw.items()
+        if body  # the SDK sends empty and null lists for clauses that were not given
+    ]
+    return groups[0] if len(groups) == 1 else Group("all", tuple(groups))
+
+
+def _clause(name: str, item: object) -> Condition:
+    clause = _object(name, item)
+    if clause.keys() != {"field", "operator", "value"}:
+        raise InvalidFilter(f"Each clause of {name} takes exactly a field, operator and value.")
+    return _condition(clause["field"], clause["operator"], clause["value"])
+
+
+def _condition(field: object, operator: object, value: object) -> Condition:
+    if not isinstance(field, str) or field not in FIELDS:
+        raise InvalidFilter(f"Unknown field {field!r}; valid are {', '.join(FIELDS)}.")
+    kind = FIELDS[field]
+    valid = OPERATORS[kind]
+    if operator not in valid:
+        raise InvalidFilter(
+            f"{operator!r} does not apply to {field}, a {kind}; valid are {', '.join(valid)}."
+        )
+    if operator in ("in", "not_in"):
+        values = tuple(_value(field, kind, item) for item in _list(str(operator), value))
+        return Condition(field, operator, values)
+    return Condition(field, cast("Operator", operator), _value(field, kind, value))
+
+
+def _value(field: str, kind: FieldType, value: object) -> Value:
+    if kind == "string" and isinstance(value, str):
+        return value
+    if kind == "number" and isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    if kind == "timestamp" and isinstance(value, str):
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError as exc:
+            raise InvalidFilter(f"{value!r} is no ISO 8601 date or time for {field}.") from exc
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    raise InvalidFilter(f"{field} is a {kind}; {value!r} is not.")
+
+
+def _object(name: str, value: object) -> Mapping[str, object]:
+    if not isinstance(value, Mapping):
+        raise InvalidFilter(f"{name} takes objects, not {value!r}.")
+    return cast("Mapping[str, object]", value)
+
+
+def _list(name: str, value: object) -> Sequence[object]:
+    if not isinstance(value, list | tuple):
+        raise InvalidFilter(f"{name} takes a list, not {value!r}.")
+    return cast("Sequence[object]", value)
+
+
+def _size(parsed: Filter) -> int:
+    return 1 if isinstance(parsed, Condition) else sum(_size(part) for part in parsed.parts)

@@ -1,0 +1,138 @@
+"""The read path: question to cited passages. Every door calls this one function."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Protocol
+
+from retrieval.embedding.embedder import Embedder
+from retrieval.errors import RetrievalError
+from retrieval.filters import Filter
+from retrieval.fusion import Fusion, best
+from retrieval.index import IndexVersion
+from retrieval.passage import Passage, Retrieval
+from retrieval.scope import Scope
+from retrieval.store import Candidates, Store, StoreQuery
+
+DEFAULT_RESULTS = 10
+DEFAULT_ALPHA = 0.5
+MAX_RESULTS = 100
+MAX_QUERY_CHARACTERS = 10_000
+MIN_CANDIDATES = 100  # from each leg; see the figures in fusion.py
+
+
+class InvalidQuery(RetrievalError):
+    """The query cannot be answered as it was asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A question and how to search for it.
+
+    Raises `InvalidQuery` where a value is out of its range.
+    """
+
+    text: str
+    num_results: int = DEFAULT_RESULTS
+    """0 to `MAX_RESULTS`."""
+
+    alpha: float = DEFAULT_ALPHA
+    """0 searches by words only, 1 by meaning only; between, both are weighed."""
+
+    filters: Filter | None = None
+
+    def __post_init__(self) -> None:
+        if not self.text.strip():
+            raise InvalidQuery("query is empty; ask something.")
+        if len(self.text) > MAX_QUERY_CHARACTERS:
+            raise InvalidQuery(f"query is longer than {MAX_QUERY_CHARACTERS} characters.")
+        if not 0 <= self.num_results <= MAX_RESULTS:
+            raise InvalidQuery(
+                f"num_results must be from 0 to {MAX_RESULTS}, not {self.num_results}."
+            )
+        if not 0 <= self.alpha <= 1:
+            raise InvalidQuery(f"alpha must be from 0 to 1, not {self.alpha}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveIndex:
+    """What answers a knowledge base's queries now."""
+
+    version: IndexVersion
+    store: Store
+    embedder: Embedder
+
+
+class LiveIndexes(Protocol):
+    """Finds the index that answers for a knowledge base."""
+
+    async def live_index(self, scope: Scope) -> LiveIndex:
+        """Raises an error of its own where the scope's knowledge base does not exist."""
+        ...
+
+
+class Retrieve(Protocol):
+    """The read path as its doors see it."""
+
+    async def __call__(self, scope: Scope, query: Query) -> Retrieval: ...
+
+
+class Retriever:
+    """Answers queries from each knowledge base's live index."""
+
+    def __init__(self, indexes: LiveIndexes) -> None:
+        self._indexes = indexes
+
+    async def __call__(self, scope: Scope, query: Query) -> Retrieval:
+        """The best passages of this scope's knowledge base, fewer where it holds fewer."""
+        index = await self._indexes.live_index(scope)
+        passages = await _search(scope, index, query) if query.num_results else ()
+        return Retrieval(passages=passages, index_version=index.version.number)
+
+
+async def _search(scope: Scope, index: LiveIndex, query: Query) -> tuple[Passage, ...]:
+    asked = StoreQuery(
+        vector=await asyncio.to_thread(index.embedder.embed_query, query.text)
+        if query.alpha > 0
+        else None,
+        text=query.text if query.alpha < 1 else None,
+    )
+    candidates = await index.store.search(
+        scope,
+        index.version,
+        asked,
+        limit=max(MIN_CANDIDATES, query.num_results),
+        filters=query.filters,
+    )
+    fusion = Fusion.of(candidates, query.alpha)
+    ids = _contenders(fusion, candidates, query)
+    stored = await index.store.read(scope, index.version, asked, ids) if ids else []
+    passages = [
+        Passage.of(scope, chunk, _score(fusion, chunk.semantic, chunk.lexical)) for chunk in stored
+    ]
+    passages.sort(key=_rank)
+    return tuple(passages[: query.num_results])
+
+
+def _contenders(fusion: Fusion, candidates: Candidates, query: Query) -> list[int]:
+    if query.alpha == 0:
+        return best(candidates.lexical, query.num_results)
+    if query.alpha == 1:
+        return best(candidates.semantic, query.num_results)
+    return fusion.contenders(candidates, query.num_results)
+
+
+def _score(fusion: Fusion, semantic: float | None, lexical: float | None) -> float:
+    """One leg's own score, or the fused one of both; a query of unknown words has no lexical one."""
+    if semantic is None:
+        return lexical or 0.0
+    if fusion.alpha == 1:
+        return semantic
+    return fusion.score(semantic, lexical or 0.0)
+
+
+def _rank(passage: Passage) -> tuple[float, str, int]:
+    """By falling score; equal scores in an order that does not change between calls."""
+    citation = passage.citation
+    return -passage.score, citation.document.item_name, citation.char_start

@@ -1,0 +1,19 @@
+"""Named SQL queries, kept in a `.sql` file beside the Python that calls them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import LiteralString, cast
+
+NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+
+
+def load_queries(path: Path) -> dict[str, LiteralString]:
+    """The queries of a file by name; each follows a line `-- name: what_it_does`."""
+    _, *parts = NAME.split(path.read_text())
+    # Our own files are as trustworthy as string literals, which is what psycopg asks for.
+    return {
+        name: cast("LiteralString", body.strip())
+        for name, body in zip(parts[::2], parts[1::2], strict=True)
+    }

@@ -1,0 +1,125 @@
+"""The one seam to an index: what retrieval and ingestion ask of any store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from retrieval.chunk import Chunk
+from retrieval.errors import RetrievalError
+from retrieval.filters import Filter
+from retrieval.index import IndexVersion
+from retrieval.scope import Scope
+
+Vector = NDArray[np.float32]
+
+
+class IndexNotFound(RetrievalError):
+    """This index version has no index in the store; it was dropped or never finished building."""
+
+
+class DimensionMismatch(RetrievalError):
+    """The index was built with another embedding size; reindex or pick the original model."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentVersion:
+    """The version of a document that chunks belong to."""
+
+    document_id: UUID
+    version_id: UUID
+    version_number: int
+    item_name: str
+    """File name, relative path or URL: what people know the document by."""
+
+    ingested_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreQuery:
+    """What to search for: by meaning, by words, or both."""
+
+    vector: Vector | None = None
+    """Unit length, shape (dimensions,)."""
+
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidates:
+    """Scores by chunk id, best first: inner products of unit vectors, and BM25."""
+
+    semantic: Mapping[int, float] = field(default_factory=dict[int, float])
+    lexical: Mapping[int, float] = field(default_factory=dict[int, float])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredChunk:
+    """A chunk read back, with both its exact scores for the query it was read for."""
+
+    id: int
+    chunk: Chunk
+    document: DocumentVersion
+    semantic: float | None
+    lexical: float | None
+
+
+class Store(Protocol):
+    """Holds the chunks of index versions. Every call sees one scope's chunks and no others."""
+
+    async def create(self, scope: Scope, index: IndexVersion) -> None:
+        """Make an empty index. Does nothing where it exists."""
+        ...
+
+    async def drop(self, scope: Scope, index: IndexVersion) -> None:
+        """Forget an index with all its chunks. Does nothing where there is none."""
+        ...
+
+    async def replace(
+        self,
+        scope: Scope,
+        index: IndexVersion,
+        document: DocumentVersion,
+        chunks: Sequence[Chunk],
+        vectors: Sequence[Vector],
+    ) -> None:
+        """Make these the document's only chunks, all at once; no chunks forget the document.
+
+        Until it returns the document's former chunks are found, and if it raises they stay.
+        Raises `DimensionMismatch` or `IndexNotFound`.
+        """
+        ...
+
+    async def vectors(
+        self, scope: Scope, index: IndexVersion, document_id: UUID
+    ) -> dict[bytes, Vector]:
+        """The document's vectors by content hash, so that unchanged chunks keep theirs."""
+        ...
+
+    async def search(
+        self,
+        scope: Scope,
+        index: IndexVersion,
+        query: StoreQuery,
+        *,
+        limit: int,
+        filters: Filter | None,
+    ) -> Candidates:
+        """The best `limit` chunks that match the filter, for each leg the query asks for."""
+        ...
+
+    async def read(
+        self, scope: Scope, index: IndexVersion, query: StoreQuery, ids: Sequence[int]
+    ) -> list[StoredChunk]:
+        """These chunks with their exact scores, in no particular order; unknown ids are left out."""
+        ...
+
+    async def count(self, scope: Scope, index: IndexVersion) -> int:
+        """How many chunks the index holds."""
+        ...

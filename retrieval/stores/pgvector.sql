@@ -1,0 +1,124 @@
+-- One table of chunks and one of document frequencies per index version: `{chunks}`, `{terms}`.
+-- So each has an HNSW graph of its own size, and dropping a version is instant and leaves no bloat.
+
+-- name: create
+CREATE TABLE {chunks} (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    team_id uuid NOT NULL,
+    knowledge_base_id uuid NOT NULL,
+    document_id uuid NOT NULL,
+    version_id uuid NOT NULL,
+    version_number integer NOT NULL,
+    item_name text NOT NULL,
+    ingested_at timestamptz NOT NULL,
+    position integer NOT NULL,
+    text text NOT NULL,
+    context text NOT NULL,
+    char_start integer NOT NULL,
+    char_end integer NOT NULL,
+    page integer,
+    section_path text[] NOT NULL,
+    category text NOT NULL,
+    token_count integer NOT NULL,
+    content_hash bytea NOT NULL,
+    embedding halfvec({dimensions}) NOT NULL,
+    terms integer[] NOT NULL,
+    weights sparsevec(1000000000) NOT NULL,
+    -- The index belongs to one scope: a row of another can never enter it.
+    CHECK (team_id = {team_id} AND knowledge_base_id = {knowledge_base_id}),
+    -- The same chunk twice would be counted twice and returned twice.
+    UNIQUE (document_id, position)
+);
+-- Ranking reads these of thousands of rows, so they stay in the row; the text moves out first.
+ALTER TABLE {chunks} ALTER embedding SET STORAGE MAIN;
+ALTER TABLE {chunks} ALTER weights SET STORAGE MAIN;
+ALTER TABLE {chunks} ALTER terms SET STORAGE MAIN;
+CREATE INDEX ON {chunks} USING hnsw (embedding halfvec_ip_ops) WITH (m = 16, ef_construction = 64);
+CREATE INDEX ON {chunks} USING gin (terms) WITH (gin_pending_list_limit = 512);
+
+CREATE TABLE {terms} (
+    term integer PRIMARY KEY,
+    team_id uuid NOT NULL,
+    knowledge_base_id uuid NOT NULL,
+    chunks integer NOT NULL,
+    CHECK (team_id = {team_id} AND knowledge_base_id = {knowledge_base_id})
+) WITH (fillfactor = 80);
+
+ALTER TABLE {chunks} ENABLE ROW LEVEL SECURITY;
+ALTER TABLE {chunks} FORCE ROW LEVEL SECURITY;
+CREATE POLICY scope ON {chunks} USING (
+    team_id = kb.scope_team() AND knowledge_base_id = kb.scope_knowledge_base()
+);
+ALTER TABLE {terms} ENABLE ROW LEVEL SECURITY;
+ALTER TABLE {terms} FORCE ROW LEVEL SECURITY;
+CREATE POLICY scope ON {terms} USING (
+    team_id = kb.scope_team() AND knowledge_base_id = kb.scope_knowledge_base()
+);
+
+-- name: drop
+DROP TABLE IF EXISTS {chunks}, {terms};
+
+-- name: exists
+SELECT to_regclass({name}) IS NOT NULL;
+
+-- name: lock
+-- One writer at a time keeps document frequencies exact, without deadlocks between their rows.
+SELECT pg_advisory_xact_lock(hashtextextended({name}, 0));
+
+-- name: forget
+DELETE FROM {chunks}
+WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
+    AND document_id = %(document_id)s
+RETURNING terms;
+
+-- name: insert
+INSERT INTO {chunks} (
+    team_id, knowledge_base_id, document_id, version_id, version_number, item_name, ingested_at,
+    position, text, context, char_start, char_end, page, section_path, category, token_count,
+    content_hash, embedding, terms, weights
+) VALUES (
+    %(team_id)s, %(knowledge_base_id)s, %(document_id)s, %(version_id)s, %(version_number)s,
+    %(item_name)s, %(ingested_at)s, %(position)s, %(text)s, %(context)s, %(char_start)s,
+    %(char_end)s, %(page)s, %(section_path)s, %(category)s, %(token_count)s, %(content_hash)s,
+    %(embedding)s, %(terms)s, %(weights)s
+);
+
+-- name: add_frequencies
+INSERT INTO {terms} AS t (team_id, knowledge_base_id, term, chunks)
+SELECT %(team_id)s, %(knowledge_base_id)s, term, delta
+FROM unnest(%(terms)s::integer[], %(deltas)s::integer[]) AS d (term, delta)
+ON CONFLICT (term) DO UPDATE SET chunks = t.chunks + excluded.chunks;
+
+-- name: vectors
+SELECT content_hash, embedding FROM {chunks}
+WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
+    AND document_id = %(document_id)s;
+
+-- name: count
+SELECT coalesce(sum(chunks), 0) FROM {terms}
+WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND term = -1;
+
+-- name: frequencies
+SELECT term, chunks FROM {terms}
+WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
+    AND term = ANY(%(terms)s);
+
+-- name: search_semantic
+SELECT id, -(embedding <#> %(vector)s) FROM {chunks}
+WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND {filter}
+ORDER BY embedding <#> %(vector)s
+LIMIT %(limit)s;
+
+-- name: search_lexical
+SELECT id, -(weights <#> %(weights)s) FROM {chunks}
+WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND {filter}
+    AND terms && %(rarest)s
+ORDER BY weights <#> %(weights)s
+LIMIT %(limit)s;
+
+-- name: read
+SELECT id, document_id, version_id, version_number, item_name, ingested_at, position, text,
+    context, char_start, char_end, page, section_path, category, token_count,
+    -(embedding <#> %(vector)s), -(weights <#> %(weights)s)
+FROM {chunks}
+WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND id = ANY(%(ids)s);
