@@ -16,7 +16,7 @@ from kb.embedders import Embedders
 from kb.item_names import checked_item_name
 from kb.queue import Queue
 from retrieval.embedding.models import EmbeddingModel
-from retrieval.index import IndexSettings
+from retrieval.index import IndexSettings, IndexVersion
 from retrieval.passage import Retrieval
 from retrieval.postgres import Pool, scoped
 from retrieval.retriever import LiveIndex, Query, Retriever
@@ -68,6 +68,11 @@ class Service:
             store=self.stores[store],
             embedder=await asyncio.to_thread(self.embedders.get, model),
         )
+
+    async def index_version(self, scope: Scope) -> IndexVersion:
+        """The live one. Raises `NotFound`."""
+        async with scoped(self.pool, scope) as conn:
+            return (await knowledge_bases.live_index_version(scope, conn))[0]
 
     async def create_knowledge_base(
         self,
@@ -199,6 +204,16 @@ class Service:
         async with scoped(self.pool, scope) as conn:
             return await documents.get(scope, conn, document_id)
 
+    async def documents(self, scope: Scope, ids: Sequence[UUID]) -> list[documents.Document]:
+        """Those of the documents that still exist."""
+        async with scoped(self.pool, scope) as conn:
+            return await documents.list_page(scope, conn, ids=ids)
+
+    async def find_document(self, scope: Scope, item_name: str) -> documents.Document:
+        """Raises `NotFound`."""
+        async with scoped(self.pool, scope) as conn:
+            return await documents.named(scope, conn, item_name)
+
     async def list_documents(
         self, scope: Scope, *, limit: int, offset: int
     ) -> tuple[list[documents.Document], int]:
@@ -246,13 +261,17 @@ class Service:
         async with scoped(self.pool, scope) as conn:
             return await keys.revoke_key(scope, conn, prefix=prefix)
 
-    async def first_key(self, scope: TeamScope) -> str | None:
-        """On an installation's first start: make its team and a key for it."""
+    async def ensure_team(self, scope: TeamScope) -> bool:
+        """Make the installation's team unless it exists; whether it was made."""
         async with scoped(self.pool, scope) as conn:
-            if not await keys.ensure_team(scope, conn, name="default"):
-                return None
-            _, secret = await keys.create_key(scope, conn, name="first key")
-            return secret
+            return await keys.ensure_team(scope, conn, name="default")
+
+    async def first_key(self, scope: TeamScope) -> str | None:
+        """A key for a team that never had one; none for any other."""
+        await self.ensure_team(scope)
+        if await self.list_keys(scope):
+            return None
+        return (await self.create_key(scope, name="first key"))[1]
 
     async def _delete_unused(self, scope: Scope, blobs: list[bytes]) -> None:
         for digest in blobs:

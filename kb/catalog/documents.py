@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -123,20 +124,39 @@ async def add(
 
 async def get(scope: Scope, conn: Connection, document_id: UUID) -> Document:
     """Raises `NotFound`."""
-    found = await list_page(scope, conn, limit=1, offset=0, document_id=document_id)
+    found = await list_page(scope, conn, ids=[document_id])
     if not found:
         raise NotFound(f"Document {document_id}.")
     return found[0]
 
 
+async def named(scope: Scope, conn: Connection, item_name: str) -> Document:
+    """Raises `NotFound`."""
+    found = await list_page(scope, conn, item_name=item_name)
+    if not found:
+        raise NotFound(f"Document {item_name!r}.")
+    return found[0]
+
+
 async def list_page(
-    scope: Scope, conn: Connection, *, limit: int, offset: int, document_id: UUID | None = None
+    scope: Scope,
+    conn: Connection,
+    *,
+    ids: Sequence[UUID] | None = None,
+    item_name: str | None = None,
+    limit: int | None = None,
+    offset: int = 0,
 ) -> list[Document]:
-    """A page of the knowledge base's documents, oldest first."""
+    """The knowledge base's documents, oldest first, narrowed as asked."""
+    parameters = {
+        **_ids(scope),
+        "ids": None if ids is None else list(ids),
+        "item_name": item_name,
+        "limit": limit,
+        "offset": offset,
+    }
     async with conn.cursor(row_factory=class_row(Document)) as cursor:
-        await cursor.execute(
-            QUERIES["list"], {**_ids(scope), "id": document_id, "limit": limit, "offset": offset}
-        )
+        await cursor.execute(QUERIES["list"], parameters)
         return await cursor.fetchall()
 
 

@@ -54,7 +54,8 @@ JOIN LATERAL (
 ) v ON true
 LEFT JOIN ledger l ON l.version_id = v.id AND l.index_version_id = k.live_index_version_id
 WHERE d.team_id = %(team_id)s AND d.knowledge_base_id = %(knowledge_base_id)s
-    AND d.deleted_at IS NULL AND (%(id)s::uuid IS NULL OR d.id = %(id)s)
+    AND d.deleted_at IS NULL AND (%(ids)s::uuid[] IS NULL OR d.id = ANY(%(ids)s))
+    AND (%(item_name)s::text IS NULL OR d.item_name = %(item_name)s)
 ORDER BY d.created_at, d.id
 LIMIT %(limit)s OFFSET %(offset)s;
 

@@ -1,0 +1,195 @@
+"""The commands and their help; what each does is in the module of its name."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from kb import __version__
+
+app = typer.Typer(
+    name="kb",
+    help="Documents in, cited passages out: a knowledge-base service with REST, MCP and this.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    epilog="Start with:  `kb create handbook`  `kb add handbook docs/`  "
+    '`kb search handbook "How long may a parcel wait?"`',
+)
+keys = typer.Typer(no_args_is_help=True, help="API keys for the REST and MCP doors.")
+app.add_typer(keys, name="key")
+
+KnowledgeBase = Annotated[str, typer.Argument(help="Name or id of a knowledge base.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"kb {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Options before the command."""
+    del version
+
+
+@app.command(epilog="Example:  `kb up --port 9000`")
+def up(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; 127.0.0.1.")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to listen on; 8080. 0 takes a free one.")
+    ] = None,
+) -> None:
+    """Serve the REST API, the MCP door and a worker in one process."""
+    from kb.cli import up as command
+
+    command.up(host=host, port=port)
+
+
+@app.command(epilog="Example:  `kb create handbook --max-chunk-size 200`")
+def create(
+    name: Annotated[str, typer.Argument(help="2 to 63 letters, digits, dashes and periods.")],
+    model: Annotated[str, typer.Option(help="Embedding model.")] = "all-mini-lm-l6-v2",
+    max_chunk_size: Annotated[
+        int | None, typer.Option(help="Tokens a chunk holds at most; the model's limit.")
+    ] = None,
+) -> None:
+    """Make an empty knowledge base."""
+    from kb.cli import bases
+
+    _run(bases.create(name, model=model, max_chunk_size=max_chunk_size))
+
+
+@app.command("list")
+def list_all(json: Json = False) -> None:
+    """List the knowledge bases."""
+    from kb.cli import bases
+
+    _run(bases.list_all(as_json=json))
+
+
+@app.command()
+def status(knowledge_base: KnowledgeBase, json: Json = False) -> None:
+    """Show how a knowledge base and its documents stand."""
+    from kb.cli import bases
+
+    _run(bases.status(knowledge_base, as_json=json))
+
+
+@app.command()
+def delete(
+    knowledge_base: KnowledgeBase,
+    document: Annotated[
+        str | None, typer.Option(help="Only this document, by its name.")
+    ] = None,
+    yes: Yes = False,
+) -> None:
+    """Remove a knowledge base, or one document of it, for good."""
+    from kb.cli import bases
+
+    if not yes:
+        what = f"document {document!r} of {knowledge_base}" if document else knowledge_base
+        typer.confirm(f"Remove {what} for good?", abort=True)
+    _run(bases.delete(knowledge_base, document=document))
+
+
+@app.command(epilog="Examples:  `kb add handbook guide.pdf`  `kb add handbook docs/ faq.md`")
+def add(
+    knowledge_base: KnowledgeBase,
+    paths: Annotated[
+        list[Path], typer.Argument(exists=True, help="Files, and folders to take whole.")
+    ],
+) -> None:
+    """Add files and folders, and wait until they are searchable.
+
+    A file that is there already is skipped; a changed one becomes a new version.
+    Exits with 1 when a file failed.
+    """
+    from kb.cli import add as command
+
+    _run(command.add(knowledge_base, paths))
+
+
+@app.command(epilog='Example:  `kb search handbook "fault code E17" --alpha 0.2 --top-k 3`')
+def search(
+    knowledge_base: KnowledgeBase,
+    query: Annotated[str, typer.Argument(help="What to look for, in plain words.")],
+    alpha: Annotated[
+        float, typer.Option(min=0, max=1, help="0 matches words only, 1 meaning only.")
+    ] = 0.5,
+    top_k: Annotated[int, typer.Option(min=1, max=100, help="Passages at most.")] = 5,
+    filters: Annotated[
+        str | None,
+        typer.Option(help='JSON, e.g. {"equals": {"key": "item_name", "value": "guide.pdf"}}'),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Find the passages that answer a question."""
+    from kb.cli import search as command
+
+    _run(
+        command.search(
+            knowledge_base, query, alpha=alpha, top_k=top_k, filters=filters, as_json=json
+        )
+    )
+
+
+@keys.command("create")
+def create_key(
+    name: Annotated[str, typer.Argument(help="What it is for.")] = "key",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the key only.")] = False,
+) -> None:
+    """Make a key. It is shown this once."""
+    from kb.cli import api_keys
+
+    _run(api_keys.create(name, quiet=quiet))
+
+
+@keys.command("list")
+def list_keys(json: Json = False) -> None:
+    """List the keys, without their secrets."""
+    from kb.cli import api_keys
+
+    _run(api_keys.list_all(as_json=json))
+
+
+@keys.command("revoke")
+def revoke_key(
+    prefix: Annotated[str, typer.Argument(help="The first characters, as `kb key list` shows.")],
+) -> None:
+    """End a key at once."""
+    from kb.cli import api_keys
+
+    _run(api_keys.revoke(prefix))
+
+
+@app.command()
+def doctor() -> None:
+    """Check what is configured, reachable and missing, and say how to mend it."""
+    from kb.cli import doctor as command
+
+    command.doctor()
+
+
+def _run(work: Coroutine[Any, Any, int | None]) -> None:
+    from kb.cli.session import run
+
+    run(work)
+
+
+def main() -> None:
+    """The entry point."""
+    app()

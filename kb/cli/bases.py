@@ -1,0 +1,109 @@
+"""`kb create`, `kb list`, `kb status`, `kb delete`."""
+
+from __future__ import annotations
+
+import re
+
+from rich.table import Table
+
+from kb.api.knowledge_bases import KnowledgeBaseBody
+from kb.catalog.documents import Document
+from kb.cli.session import fail, out, session
+from kb.service import Overview
+from retrieval.embedding.models import by_id
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.\-]{1,62}")
+PAGE = 500
+SHOWN_FAILURES = 20
+
+
+async def create(name: str, *, model: str, max_chunk_size: int | None) -> None:
+    """Make one, and print its id."""
+    if not NAME.fullmatch(name):
+        fail("A name has 2 to 63 letters, digits, dashes and periods, and begins with neither.")
+    async with session() as s:
+        made = await s.service.create_knowledge_base(
+            s.team, name=name, embedding_model=by_id(model), max_chunk_size=max_chunk_size
+        )
+    out.print(f"Created [bold]{name}[/], id {made.knowledge_base.id}")
+
+
+async def list_all(*, as_json: bool) -> None:
+    """A table of all."""
+    async with session() as s:
+        found, _ = await s.service.list_knowledge_bases(s.team, limit=PAGE, offset=0)
+    if as_json:
+        out.print_json(data=[_as_json(one) for one in found])
+        return
+    if not found:
+        out.print("No knowledge bases yet. Make one with: kb create <name>")
+        return
+    table = Table("Name", "Documents", "Pending", "Failed", "Chunks", "Id")
+    for one in found:
+        tally = one.tally
+        table.add_row(
+            one.knowledge_base.name,
+            str(tally.documents),
+            str(tally.pending),
+            str(tally.failed),
+            str(tally.chunks),
+            str(one.knowledge_base.id),
+        )
+    out.print(table)
+
+
+async def status(knowledge_base: str, *, as_json: bool) -> None:
+    """One in full, with the documents that failed and why."""
+    async with session() as s:
+        scope = await s.service.find_knowledge_base(s.team, knowledge_base)
+        overview = await s.service.overview(scope)
+        index = await s.service.index_version(scope)
+        documents, _ = await s.service.list_documents(scope, limit=10_000, offset=0)
+    if as_json:
+        out.print_json(data=_as_json(overview))
+        return
+    base, tally = overview.knowledge_base, overview.tally
+    table = Table(show_header=False, box=None)
+    table.add_row("Name", f"[bold]{base.name}[/]")
+    table.add_row("Id", str(base.id))
+    table.add_row("Embedding model", base.embedding_model)
+    table.add_row("Store", base.store)
+    table.add_row(
+        "Index version", f"{index.number}, chunks of up to {index.settings.max_chunk_size} tokens"
+    )
+    table.add_row(
+        "Documents",
+        f"{tally.documents}: {tally.indexed} indexed, {tally.pending} pending, {tally.failed} failed",
+    )
+    table.add_row("Chunks", f"{tally.chunks:,} ({tally.tokens:,} tokens)")
+    table.add_row("Files", f"{tally.size_in_bytes:,} bytes")
+    out.print(table)
+    _print_failures([one for one in documents if one.status == "failed"])
+
+
+async def delete(knowledge_base: str, *, document: str | None) -> None:
+    """Remove one, or one of its documents."""
+    async with session() as s:
+        scope = await s.service.find_knowledge_base(s.team, knowledge_base)
+        if document is None:
+            await s.service.delete_knowledge_base(scope)
+        else:
+            await s.service.delete_document(
+                scope, (await s.service.find_document(scope, document)).id
+            )
+    out.print(f"Removed {document or knowledge_base}")
+
+
+def _as_json(overview: Overview) -> dict[str, object]:
+    return KnowledgeBaseBody.of(overview).model_dump(mode="json")
+
+
+def _print_failures(failed: list[Document]) -> None:
+    if not failed:
+        return
+    table = Table("Failed document", "Stage", "Why")
+    for one in failed[:SHOWN_FAILURES]:
+        table.add_row(one.item_name, one.stage or "", one.error or one.error_code or "")
+    out.print(table)
+    if len(failed) > SHOWN_FAILURES:
+        out.print(f"... and {len(failed) - SHOWN_FAILURES} more")

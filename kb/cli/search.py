@@ -1,0 +1,64 @@
+"""`kb search`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.padding import Padding
+from rich.text import Text
+
+from kb.cli.session import fail, out, session
+from retrieval.filters import parse_filter
+from retrieval.passage import Passage
+from retrieval.results import RetrieveResponse
+from retrieval.retriever import Query
+
+
+async def search(
+    knowledge_base: str,
+    query: str,
+    *,
+    alpha: float,
+    top_k: int,
+    filters: str | None,
+    as_json: bool,
+) -> None:
+    """Print the passages, best first, each with its source."""
+    asked = Query(
+        text=query, num_results=top_k, alpha=alpha, filters=parse_filter(_read_json(filters))
+    )
+    async with session() as s:
+        scope = await s.service.find_knowledge_base(s.team, knowledge_base)
+        found = await s.service.retrieve(scope, asked)
+    if as_json:
+        out.print_json(RetrieveResponse.of(found).model_dump_json())
+        return
+    if not found.passages:
+        out.print("Nothing found.")
+    for rank, passage in enumerate(found.passages, start=1):
+        out.print(f"[bold]{rank}[/]  [cyan]{passage.score:.3f}[/]  {source(passage)}")
+        out.print(Padding(Text(passage.text), (0, 0, 1, 3)))
+
+
+def source(passage: Passage) -> Text:
+    """File, page and section of a passage, on one line."""
+    citation = passage.citation
+    parts = [citation.document.item_name]
+    if citation.page is not None:
+        parts.append(f"page {citation.page}")
+    if citation.section_path:
+        parts.append(" > ".join(citation.section_path))
+    return Text(", ".join(parts), style="green")
+
+
+def _read_json(raw: str | None) -> dict[str, Any] | None:
+    if raw is None:
+        return None
+    try:
+        value = json.loads(raw)
+    except json.JSONDecodeError as exc:
+        fail(f"--filters is no JSON: {exc}.")
+    if not isinstance(value, dict):
+        fail("--filters must be a JSON object.")
+    return value

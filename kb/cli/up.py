@@ -1,0 +1,56 @@
+"""`kb up`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Any
+
+from kb.cli.session import err, fail, log_to_terminal, out, read_settings, tell
+from kb.server import bind, serve
+from kb.wiring import open_database
+from retrieval.errors import ServiceError
+
+
+def up(*, host: str | None, port: int | None) -> None:
+    """Serve until stopped, after saying where and how to connect."""
+    log_to_terminal(logging.WARNING)
+    given: dict[str, Any] = {"host": host, "port": port}
+    settings = read_settings().model_copy(
+        update={name: value for name, value in given.items() if value is not None}
+    )
+    try:
+        listener = bind(settings)
+    except OSError as exc:
+        fail(f"Cannot listen on {settings.host}:{settings.port} ({exc.strerror}); try --port 0.")
+    bound = listener.getsockname()[1]
+    name = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"http://{'127.0.0.1' if settings.host in ('0.0.0.0', '::') else name}:{bound}"  # noqa: S104
+
+    def on_ready(first_key: str | None) -> None:
+        _greet(url, first_key)
+
+    try:
+        with listener, open_database(settings, tell) as database:
+            asyncio.run(serve(settings, database, listener, on_ready=on_ready))
+    except ServiceError as exc:
+        fail(str(exc))
+    except KeyboardInterrupt:
+        pass
+    err.print("Stopped.")
+
+
+def _greet(url: str, first_key: str | None) -> None:
+    key = first_key or "<key>"
+    config = {
+        "mcpServers": {
+            "kb": {"url": f"{url}/v1/mcp", "headers": {"Authorization": f"Bearer {key}"}}
+        }
+    }
+    out.print(f"[bold]kb[/] serves [bold]{url}[/]  (API docs: {url}/docs)")
+    if first_key:
+        out.print(f"Your API key, shown this once: [bold]{first_key}[/]", soft_wrap=True)
+    else:
+        out.print("Make an API key with: kb key create")
+    out.print("MCP: " + json.dumps(config), soft_wrap=True, markup=False)
