@@ -38,9 +38,7 @@ def split(
         start = stop
 
 
-def _cut(
-    text: str, meter: TokenMeter, start: int, end: int, ideal: float, max_tokens: int
-) -> int:
+def _cut(text: str, meter: TokenMeter, start: int, end: int, ideal: float, max_tokens: int) -> int:
     """The best place to end a piece that begins at `start`: near `ideal`, never over the limit."""
     last = meter.end_of(start, max_tokens)
     for pattern in BREAKS:

@@ -65,6 +65,7 @@ class Queue:
 
         A version whose worker died is taken up by the next one that looks, within a minute.
         """
+
         async def index_document(
             context: JobContext,
             team_id: str,
@@ -96,9 +97,7 @@ class Queue:
 
     async def revive_stalled(self) -> None:
         """Put back what dead workers left undone."""
-        jobs = await self._app.job_manager.get_stalled_jobs(
-            seconds_since_heartbeat=STALLED_SECONDS
-        )
+        jobs = await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS)
         for job in jobs:
             logger.warning("taking up job %s, whose worker died", job.id)
             await self._app.job_manager.retry_job(job)

@@ -80,9 +80,7 @@ class Worker:
             state.document,
             await service.blobs.get(scope, state.sha256),
             store=store,
-            embedder=await asyncio.to_thread(
-                service.embedders.get, index.settings.embedding_model
-            ),
+            embedder=await asyncio.to_thread(service.embedders.get, index.settings.embedding_model),
             save_text=save_text,
         )
         if outcome.status == "indexed":

@@ -100,7 +100,9 @@ def _operators(raw: Mapping[str, object], depth: int) -> list[Filter]:
 def _operator(name: str, body: object, depth: int) -> Filter:
     if name in ("and_all", "or_all"):
         parts = [
-            part for item in _list(name, body) for part in _operators(_object(name, item), depth + 1)
+            part
+            for item in _list(name, body)
+            for part in _operators(_object(name, item), depth + 1)
         ]
         if not parts:
             raise InvalidFilter(f"{name} needs at least one condition.")

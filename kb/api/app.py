@@ -53,9 +53,7 @@ def create_app(
 
 def _mcp_backend(service: Service, authenticator: Authenticator) -> Backend:
     async def list_knowledge_bases(scope: TeamScope) -> list[KnowledgeBaseEntry]:
-        found, _ = await service.list_knowledge_bases(
-            scope, limit=LISTED_KNOWLEDGE_BASES, offset=0
-        )
+        found, _ = await service.list_knowledge_bases(scope, limit=LISTED_KNOWLEDGE_BASES, offset=0)
         return [
             KnowledgeBaseEntry(
                 knowledge_base_id=one.knowledge_base.id,

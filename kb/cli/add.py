@@ -113,9 +113,7 @@ async def _working(s: Session) -> AsyncIterator[asyncio.Task[None]]:
             await asyncio.gather(task, return_exceptions=True)
 
 
-def _summarise(
-    done: Sequence[Document], skipped: Sequence[str], refused: dict[str, str]
-) -> int:
+def _summarise(done: Sequence[Document], skipped: Sequence[str], refused: dict[str, str]) -> int:
     indexed = [one for one in done if one.status == "indexed"]
     failed = {one.item_name: one.error or one.status or "" for one in done if one not in indexed}
     failed |= refused

@@ -92,9 +92,7 @@ def status(knowledge_base: KnowledgeBase, json: Json = False) -> None:
 @app.command()
 def delete(
     knowledge_base: KnowledgeBase,
-    document: Annotated[
-        str | None, typer.Option(help="Only this document, by its name.")
-    ] = None,
+    document: Annotated[str | None, typer.Option(help="Only this document, by its name.")] = None,
     yes: Yes = False,
 ) -> None:
     """Remove a knowledge base, or one document of it, for good."""
