@@ -29,7 +29,8 @@ def split(
     while start < end:
         tokens = meter.count(start, end)
         pieces = ceil(tokens / max_tokens)
-        stop = end if pieces <= 1 else _cut(text, meter, start, end, tokens / pieces, max_tokens)
+        last = meter.end_of(start, max_tokens)
+        stop = end if pieces <= 1 else _cut(text, meter, start, last, ideal=tokens / pieces)
         piece = text[start:stop]
         trimmed = start + len(piece.rstrip())
         lead = len(piece) - len(piece.lstrip())
@@ -38,11 +39,10 @@ def split(
         start = stop
 
 
-def _cut(text: str, meter: TokenMeter, start: int, end: int, ideal: float, max_tokens: int) -> int:
-    """The best place to end a piece that begins at `start`: near `ideal`, never over the limit."""
-    last = meter.end_of(start, max_tokens)
+def _cut(text: str, meter: TokenMeter, start: int, last: int, *, ideal: float) -> int:
+    """The best place in `text[start:last]` to end a piece of about `ideal` tokens."""
     for pattern in BREAKS:
-        places = [m.end() for m in pattern.finditer(text, start, last) if start < m.end() < end]
+        places = [m.end() for m in pattern.finditer(text, start, last) if start < m.end() < last]
         near = [place for place in places if meter.count(start, place) >= ideal / 2]
         if near:
             return min(near, key=lambda place: abs(meter.count(start, place) - ideal))

@@ -57,9 +57,9 @@ class FolderBlobs:
                     await asyncio.to_thread(file.write, part)
                 file.flush()
                 await asyncio.to_thread(os.fsync, file.fileno())
-            incoming.replace(self._path(scope, digest.digest()))
+            await asyncio.to_thread(incoming.replace, self._path(scope, digest.digest()))
         finally:
-            incoming.unlink(missing_ok=True)
+            await asyncio.to_thread(incoming.unlink, missing_ok=True)
         return Blob(digest.digest(), size)
 
     async def get(self, scope: TeamScope, digest: bytes) -> bytes:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 
 import uvicorn
@@ -75,7 +75,7 @@ def _own_hosts(settings: Settings, listener: socket.socket) -> list[str]:
 
 
 @contextmanager
-def _beside(work: Awaitable[object]) -> Iterator[None]:
+def _beside(work: Awaitable[object]) -> Generator[None]:
     """Runs until this is left."""
     task = asyncio.ensure_future(work)
     task.add_done_callback(_report)
@@ -91,7 +91,7 @@ def _report(task: asyncio.Future[object]) -> None:
 
 
 async def _announce(server: uvicorn.Server, on_ready: Callable[[], None]) -> None:
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110 uvicorn has a flag and no event
         await asyncio.sleep(0.02)
     on_ready()
 
@@ -107,7 +107,7 @@ async def _keep_alive(database: Database) -> None:
 
 
 @contextmanager
-def _worker_thread(settings: Settings, dsn: str, embedders: Embedders) -> Iterator[None]:
+def _worker_thread(settings: Settings, dsn: str, embedders: Embedders) -> Generator[None]:
     """A worker on a loop of its own, so that indexing never holds up requests."""
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
@@ -40,7 +40,7 @@ class Database:
 
 
 @contextmanager
-def open_database(settings: Settings, say: Say = say_nothing) -> Iterator[Database]:
+def open_database(settings: Settings, say: Say = say_nothing) -> Generator[Database]:
     """The database, migrated, and running for as long as this is entered."""
     if settings.database_url is not None:
         dsn = settings.database_url.get_secret_value()

@@ -1,4 +1,4 @@
-"""The worker: takes document versions from the queue through the write path, and keeps the ledger."""
+"""The worker: takes document versions through the write path, and keeps the ledger."""
 
 from __future__ import annotations
 

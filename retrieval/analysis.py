@@ -79,10 +79,14 @@ def _terms_of(word: str) -> tuple[str, ...]:
 
 
 def _stem(word: str) -> str:
+    return (_snowball(word) if word.isalpha() else word)[:MAX_TERM_CHARACTERS]
+
+
+def _snowball(word: str) -> str:
     # A stemmer keeps state between calls and is not thread-safe; making one is cheap, and the
     # cache above means that each distinct word is stemmed once.
-    stem = Stemmer.Stemmer("english", 0).stemWord(word) if word.isalpha() else word
-    return stem[:MAX_TERM_CHARACTERS]
+    stemmer = Stemmer.Stemmer("english", 0)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType] untyped
+    return str(stemmer.stemWord(word))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] untyped
 
 
 @lru_cache(maxsize=200_000)

@@ -59,7 +59,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """All, any or none of its parts. An empty `any` matches nothing; empty `all` and `none`, all."""
+    """All, any or none of its parts. Empty, `any` matches nothing, `all` and `none` everything."""
 
     kind: Literal["all", "any", "none"]
     parts: tuple[Filter, ...]
@@ -111,7 +111,7 @@ def _operator(name: str, body: object, depth: int) -> Filter:
         valid = ", ".join([*OPERATOR_NAMES, "and_all", "or_all"])
         raise InvalidFilter(f"Unknown operator {name!r}; valid are {valid}.")
     comparison = _object(name, body)
-    if comparison.keys() != {"key", "value"}:
+    if set(comparison) != {"key", "value"}:
         raise InvalidFilter(f"{name} takes exactly a key and a value.")
     return _condition(comparison["key"], OPERATOR_NAMES[name], comparison["value"])
 
@@ -134,7 +134,7 @@ def _clauses(raw: Mapping[str, object]) -> Filter:
 
 def _clause(name: str, item: object) -> Condition:
     clause = _object(name, item)
-    if clause.keys() != {"field", "operator", "value"}:
+    if set(clause) != {"field", "operator", "value"}:
         raise InvalidFilter(f"Each clause of {name} takes exactly a field, operator and value.")
     return _condition(clause["field"], clause["operator"], clause["value"])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ SET_SCOPE = (
 
 
 @asynccontextmanager
-async def scoped(pool: Pool, scope: TeamScope) -> AsyncIterator[Connection]:
+async def scoped(pool: Pool, scope: TeamScope) -> AsyncGenerator[Connection]:
     """One transaction that sees and may write this scope's rows only; committed at the end."""
     knowledge_base_id = str(scope.knowledge_base_id) if isinstance(scope, Scope) else ""
     async with pool.connection() as conn, conn.transaction():

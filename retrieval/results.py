@@ -1,4 +1,4 @@
-"""A retrieval as JSON, the same from every door: DigitalOcean's shape, with scores and citations."""
+"""A retrieval as JSON, alike from every door: DigitalOcean's shape with scores and citations."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def _contenders(fusion: Fusion, candidates: Candidates, query: Query) -> list[in
 
 
 def _score(fusion: Fusion, semantic: float | None, lexical: float | None) -> float:
-    """One leg's own score, or the fused one of both; a query of unknown words has no lexical one."""
+    """One leg's own score, or the fused one; a query of unknown words has no lexical score."""
     if semantic is None:
         return lexical or 0.0
     if fusion.alpha == 1:

@@ -117,7 +117,7 @@ class Store(Protocol):
     async def read(
         self, scope: Scope, index: IndexVersion, query: StoreQuery, ids: Sequence[int]
     ) -> list[StoredChunk]:
-        """These chunks with their exact scores, in no particular order; unknown ids are left out."""
+        """These chunks with their exact scores, in no order; unknown ids are left out."""
         ...
 
     async def count(self, scope: Scope, index: IndexVersion) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.routing import Route
@@ -34,11 +35,17 @@ def create_app(
         allowed_hosts=allowed_hosts,
         allowed_origins=allowed_origins,
     )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        async with mcp.router.lifespan_context(mcp):
+            yield
+
     app = FastAPI(
         title="kb",
         version=__version__,
         summary="A managed knowledge-base service: documents in, cited passages out.",
-        lifespan=lambda _: mcp.router.lifespan_context(mcp),
+        lifespan=lifespan,
     )
     app.state.service = service
     app.state.authenticator = authenticator

@@ -34,7 +34,7 @@ class DocumentBody(BaseModel):
     sha256: str
     size_in_bytes: str
     status: str
-    """`pending`, `running`, `indexed` or `failed`. A failed version leaves the last one findable."""
+    """`pending`, `running`, `indexed` or `failed`; the last good version stays in place."""
     error_code: str | None
     error_details: str | None
     pages: int | None
@@ -107,7 +107,7 @@ async def add_document(
         str | None, Form(description="What to call it; the file's own name unless given")
     ] = None,
 ) -> AddedDocument:
-    """Send a file. It is searchable once its status is `indexed`; until then its former version is."""
+    """Send a file. It is searchable once its status is `indexed`, its former version until then."""
     added = await service.add_document(
         scope, item_name=item_name or file.filename or "", data=_parts(file)
     )
@@ -142,6 +142,7 @@ async def read_text(
     document_uuid: UUID,
     version_uuid: UUID,
     service: TheService,
+    *,
     start: Annotated[int, Query(ge=0, description="First character")],
     end: Annotated[int, Query(ge=0, description="One past the last character")],
 ) -> DocumentText:

@@ -98,22 +98,16 @@ async def add(
         {"knowledge_base_id": str(scope.knowledge_base_id), "item_name": item_name},
     )
     found = await (await conn.execute(QUERIES["find"], ids)).fetchone()
-    document_id, version_id, number, known, status = found or (None, None, 0, None, None)
-    if version_id and known == sha256 and status not in (None, "failed"):
-        return Added(document_id=document_id, version_id=version_id, queued=False)
-    if document_id is None:
-        document_id = await _value(conn, "create", ids)
-    if known != sha256:
+    if found is None:
+        document_id, version_id, number, known = await _value(conn, "create", ids), None, 0, None
+    else:
+        document_id, version_id, number, known, status = found
+        if known == sha256 and status not in (None, "failed"):
+            return Added(document_id=document_id, version_id=version_id, queued=False)
+    if version_id is None or known != sha256:
+        new = {"number": number + 1, "sha256": sha256, "size_in_bytes": size_in_bytes}
         version_id = await _value(
-            conn,
-            "create_version",
-            {
-                **ids,
-                "document_id": document_id,
-                "number": (number or 0) + 1,
-                "sha256": sha256,
-                "size_in_bytes": size_in_bytes,
-            },
+            conn, "create_version", {**ids, **new, "document_id": document_id}
         )
     job_id = await _value(conn, "open_job", ids)
     await conn.execute(

@@ -6,7 +6,7 @@ SELECT pg_advisory_xact_lock(hashtextextended(%(knowledge_base_id)s || %(item_na
 SELECT d.id, v.id, v.number, v.sha256, l.status
 FROM documents d
 JOIN data_sources s ON s.id = d.data_source_id AND s.kind = 'file_upload'
-LEFT JOIN LATERAL (
+JOIN LATERAL (
     SELECT * FROM document_versions v WHERE v.document_id = d.id ORDER BY number DESC LIMIT 1
 ) v ON true
 LEFT JOIN ledger l ON l.version_id = v.id AND l.index_version_id = %(index_version_id)s

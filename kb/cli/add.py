@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
@@ -102,7 +102,7 @@ async def _index(
 
 
 @asynccontextmanager
-async def _working(s: Session) -> AsyncIterator[asyncio.Task[None]]:
+async def _working(s: Session) -> AsyncGenerator[asyncio.Task[None]]:
     """A worker beside us, so that no `kb up` needs to run; where one does, they share the work."""
     async with open_worker(s.settings, s.service) as worker:
         task = asyncio.create_task(worker.run())

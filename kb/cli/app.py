@@ -125,6 +125,7 @@ def add(
 def search(
     knowledge_base: KnowledgeBase,
     query: Annotated[str, typer.Argument(help="What to look for, in plain words.")],
+    *,
     alpha: Annotated[
         float, typer.Option(min=0, max=1, help="0 matches words only, 1 meaning only.")
     ] = 0.5,

@@ -73,7 +73,8 @@ async def status(knowledge_base: str, *, as_json: bool) -> None:
     )
     table.add_row(
         "Documents",
-        f"{tally.documents}: {tally.indexed} indexed, {tally.pending} pending, {tally.failed} failed",
+        f"{tally.documents}: {tally.indexed} indexed, {tally.pending} pending,"
+        f" {tally.failed} failed",
     )
     table.add_row("Chunks", f"{tally.chunks:,} ({tally.tokens:,} tokens)")
     table.add_row("Files", f"{tally.size_in_bytes:,} bytes")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from rich.padding import Padding
 from rich.text import Text
@@ -56,9 +56,9 @@ def _read_json(raw: str | None) -> dict[str, Any] | None:
     if raw is None:
         return None
     try:
-        value = json.loads(raw)
+        value: object = json.loads(raw)
     except json.JSONDecodeError as exc:
         fail(f"--filters is no JSON: {exc}.")
     if not isinstance(value, dict):
         fail("--filters must be a JSON object.")
-    return value
+    return cast("dict[str, Any]", value)

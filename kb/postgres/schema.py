@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any, LiteralString
 
 import procrastinate
 import psycopg
 from procrastinate.schema import SchemaManager
 from psycopg import errors, sql
-from yoyo import read_migrations
-from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
-from yoyo.connections import parse_uri
 
+from kb.postgres.migrations import apply_migrations, unknown_migrations
 from retrieval.errors import ServiceError
 
-MIGRATIONS = Path(__file__).parents[1] / "migrations"
 MIN_POSTGRES = 150000
 MIN_PGVECTOR = (0, 8)  # sparsevec, halfvec and iterative scans
 SERVICE_ROLE = "kb_service"
@@ -48,7 +44,9 @@ def prepare(dsn: str) -> None:
         take_role(conn)
         conn.execute("CREATE SCHEMA IF NOT EXISTS kb")
         conn.execute(SEARCH_PATH)
-        _migrate(conn, dsn)
+        if unknown := unknown_migrations(lambda: _connect(dsn)):
+            raise SchemaTooNew(f"This version does not know {', '.join(unknown)}.")
+        apply_migrations(lambda: _connect(dsn))
         _create_queue(conn)
 
 
@@ -62,6 +60,13 @@ def take_role(conn: psycopg.Connection[Any]) -> None:
         database = sql.Identifier(conn.info.dbname)
         conn.execute(sql.SQL("GRANT CREATE ON DATABASE {} TO {}").format(database, role))
         conn.execute(sql.SQL("SET ROLE {}").format(role))
+
+
+def _connect(dsn: str) -> psycopg.Connection[Any]:
+    conn = psycopg.connect(dsn, autocommit=True)
+    take_role(conn)
+    conn.execute(SEARCH_PATH)
+    return conn
 
 
 @contextmanager
@@ -96,34 +101,6 @@ def _require_pgvector(conn: psycopg.Connection[Any]) -> None:
             f"Its pgvector is {row[0]}; 0.8 or newer is needed. After installing it, run"
             " ALTER EXTENSION vector UPDATE."
         )
-
-
-def _migrate(conn: psycopg.Connection[Any], dsn: str) -> None:
-    backend = _backend(dsn)
-    with backend:
-        backend.init_database()
-        backend.break_lock()  # a dead process left it: the living wait for our own lock
-        backend.ensure_internal_schema_updated()
-        known = read_migrations(str(MIGRATIONS))
-        rows = conn.execute("SELECT migration_id FROM _yoyo_migration").fetchall()
-        if unknown := {row[0] for row in rows} - {migration.id for migration in known}:
-            names = ", ".join(sorted(unknown))
-            raise SchemaTooNew(f"This version does not know {names}.")
-        backend.apply_migrations_only(backend.to_apply(known))
-
-
-def _backend(dsn: str) -> PostgresqlPsycopgBackend:
-    """yoyo's backend, on connections that work in our role and schema."""
-
-    class Backend(PostgresqlPsycopgBackend):
-        def connect(self, dburi: object) -> psycopg.Connection[Any]:
-            del dburi  # it carries nothing: yoyo copies the backend, and with it only this class
-            conn = psycopg.connect(dsn, autocommit=True)
-            take_role(conn)
-            conn.execute(SEARCH_PATH)
-            return conn
-
-    return Backend(parse_uri("postgresql+psycopg:///"), "_yoyo_migration")
 
 
 def _create_queue(conn: psycopg.Connection[Any]) -> None:

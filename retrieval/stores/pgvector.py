@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -202,7 +202,7 @@ class PgVectorStore:
 
 
 @asynccontextmanager
-async def _indexed(pool: Pool, scope: Scope, index: IndexVersion) -> AsyncIterator[Connection]:
+async def _indexed(pool: Pool, scope: Scope, index: IndexVersion) -> AsyncGenerator[Connection]:
     """A scoped transaction in which a missing table means that there is no such index."""
     try:
         async with scoped(pool, scope) as conn:

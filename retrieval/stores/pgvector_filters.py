@@ -51,8 +51,8 @@ def _group(group: Group, parameters: dict[str, Any]) -> sql.Composable:
 
 def _comparison(condition: Condition, parameters: dict[str, Any]) -> sql.Composable:
     name = f"filter_{len(parameters)}"
-    many = isinstance(condition.value, tuple)
-    parameters[name] = list(condition.value) if many else condition.value
+    value = condition.value
+    parameters[name] = list(value) if isinstance(value, tuple) else value
     return COMPARISONS[condition.operator].format(
         column=COLUMNS[condition.field], value=sql.Placeholder(name)
     )
