@@ -37,9 +37,10 @@ def chunk_by_section(
     """Cut a document into chunks of at most `max_tokens` tokens, special tokens included.
 
     A heading opens a new chunk, unless the running one holds less than a quarter of the limit, so
-    that short sections share a chunk. A block too long for one chunk is cut at sentence ends into
-    pieces of about equal size. Every chunk carries a context line (document title and the section
-    path above it) that counts towards its limit. `tokenizer` must neither truncate nor pad.
+    that short sections share a chunk, and it stays with the text that it announces. A block too
+    long for one chunk is cut at sentence ends into pieces of about equal size. Every chunk carries
+    a context line (document title and the section path above it) that counts towards its limit.
+    `tokenizer` must neither truncate nor pad.
 
     Raises:
         ChunkSizeOutOfRange: `max_tokens` is under `MIN_CHUNK_TOKENS`.
@@ -68,6 +69,11 @@ class _SectionChunker:
             if running and block.kind == "heading" and self._is_full_enough(running):
                 yield running
                 running = []
+            headings = _trailing_headings(running)
+            if headings and not self._has_room(running, _whole(block)):
+                if len(headings) < len(running):
+                    yield running[: -len(headings)]
+                running = headings
             for unit in self._fit(block, running):
                 if running and not self._has_room(running, unit):
                     yield running
@@ -77,11 +83,23 @@ class _SectionChunker:
             yield running
 
     def _fit(self, block: Block, running: Sequence[_Unit]) -> Iterator[_Unit]:
-        """The block itself where a chunk holds it, else its pieces."""
-        whole = _Unit(block, block.char_start, block.char_end)
+        """The block itself where a chunk holds it, else its pieces.
+
+        A text that fits a chunk, but not together with the headings before it, is cut as well: a
+        chunk of headings alone tells nobody anything. A table stays whole while it can.
+        """
+        whole = _whole(block)
         room = self._limit - self._context([whole])[1]
+        if running and self._has_room(running, whole):
+            yield whole
+            return
         tokens = self._meter.count(whole.start, whole.end)
-        if tokens <= room or (running and self._has_room(running, whole)):
+        stays_whole = tokens <= room and block.kind in ("heading", "table")
+        if _trailing_headings(running) and not stays_whole:
+            left = self._room_after(running)
+            if left >= room // 2:  # else all the pieces would be small for the headings' sake
+                room = min(room, left)
+        if tokens <= room:
             yield whole
             return
         for start, end in split(
@@ -90,13 +108,17 @@ class _SectionChunker:
             yield _Unit(block, start, end)
 
     def _is_full_enough(self, units: Sequence[_Unit]) -> bool:
-        if all(unit.block.kind == "heading" for unit in units):
+        if units[-1].block.kind == "heading":
             return False  # a title and the first heading under it stay with what they announce
         return self._meter.count(units[0].start, units[-1].end) >= self._limit // 4
 
     def _has_room(self, units: Sequence[_Unit], unit: _Unit) -> bool:
-        tokens = self._meter.count(units[0].start, unit.end)
-        return tokens + self._context(units)[1] <= self._limit
+        return self._meter.count(units[-1].end, unit.end) <= self._room_after(units)
+
+    def _room_after(self, units: Sequence[_Unit]) -> int:
+        """How many tokens may follow in a chunk that opens with these units."""
+        tokens = self._meter.count(units[0].start, units[-1].end)
+        return self._limit - self._context(units)[1] - tokens
 
     def _context(self, units: Sequence[_Unit]) -> tuple[str, int]:
         """The context line of a chunk that opens with these units, and its tokens."""
@@ -132,6 +154,19 @@ class _SectionChunker:
             context=context,
             token_count=self._special + context_tokens + self._meter.count(start, end),
         )
+
+
+def _whole(block: Block) -> _Unit:
+    return _Unit(block, block.char_start, block.char_end)
+
+
+def _trailing_headings(units: Sequence[_Unit]) -> list[_Unit]:
+    """The headings at the end, whose text is yet to come."""
+    return list(takewhile(_is_heading, reversed(units)))[::-1]
+
+
+def _is_heading(unit: _Unit) -> bool:
+    return unit.block.kind == "heading"
 
 
 def _common_path(units: Sequence[_Unit]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -11,7 +11,6 @@ from ingest.chunking import chunk_by_section
 from ingest.errors import IngestError
 from ingest.parsing.document import ParsedDocument
 from ingest.parsing.errors import ParseError, ParserUnavailable
-from retrieval.chunk import Chunk
 from retrieval.embedding.embedder import Embedder
 from retrieval.index import IndexVersion
 from retrieval.scope import Scope
@@ -45,7 +44,7 @@ class Outcome:
     chunks: int | None = None
     tokens: int | None = None
     embedded_chunks: int | None = None
-    """Chunks whose vectors had to be computed; the others kept theirs."""
+    """Chunks whose vectors had to be computed; the others kept or share theirs."""
 
 
 class Indexer:
@@ -89,9 +88,15 @@ class Indexer:
             return _failed("chunk", "chunking_failed", exc)
         await save_text(parsed.text)
         known = await store.vectors(scope, index, document.document_id)
-        fresh = [chunk for chunk in chunks if chunk.content_hash not in known]
+        hashes = [chunk.content_hash for chunk in chunks]
+        # By hash: a chunk that occurs twice is embedded once.
+        fresh = {
+            digest: chunk.indexed_text
+            for digest, chunk in zip(hashes, chunks, strict=True)
+            if digest not in known
+        }
         known |= await self._embed(fresh, embedder)
-        vectors = [known[chunk.content_hash] for chunk in chunks]
+        vectors = [known[digest] for digest in hashes]
         await store.replace(scope, index, document, chunks, vectors)
         return Outcome(
             status="indexed",
@@ -101,13 +106,12 @@ class Indexer:
             embedded_chunks=len(fresh),
         )
 
-    async def _embed(self, chunks: Sequence[Chunk], embedder: Embedder) -> dict[bytes, Vector]:
-        if not chunks:
+    async def _embed(self, texts: Mapping[bytes, str], embedder: Embedder) -> dict[bytes, Vector]:
+        if not texts:
             return {}
-        texts = [chunk.indexed_text for chunk in chunks]
         async with self._embedding:
-            vectors = await asyncio.to_thread(embedder.embed_passages, texts)
-        return {chunk.content_hash: vector for chunk, vector in zip(chunks, vectors, strict=True)}
+            vectors = await asyncio.to_thread(embedder.embed_passages, list(texts.values()))
+        return dict(zip(texts, vectors, strict=True))
 
 
 def _failed(stage: Stage, code: str, error: Exception) -> Outcome:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from uuid import UUID
 
 import procrastinate
 from procrastinate import JobContext, PsycopgConnector, RetryStrategy
+from procrastinate.exceptions import ConnectorException
 from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
@@ -19,7 +21,9 @@ from retrieval.scope import Scope
 TASK = "index_document"
 MAX_ATTEMPTS = 5
 TRANSIENT = (OperationalError, PoolTimeout, ParserUnavailable, OSError)
-STALLED_SECONDS = 30  # three missed heartbeats: the worker is dead
+HEARTBEAT_SECONDS = 5
+STALLED_SECONDS = 15  # three missed heartbeats: the worker is dead
+EVERY_FIVE_SECONDS = "* * * * * */5"
 
 Handle = Callable[[Scope, UUID, UUID, bool], Awaitable[None]]
 """Index one version into one index version; the last argument says that no retry will follow."""
@@ -32,7 +36,7 @@ class Queue:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._app = procrastinate.App(connector=PsycopgConnector(configure=configure))
+        self._app = _app()
 
     async def open(self) -> None:
         """Before anything else."""
@@ -63,8 +67,10 @@ class Queue:
     async def work(self, handle: Handle, *, concurrency: int, wait: bool) -> None:
         """Work on what is queued; with `wait` for ever, else until the queue is empty.
 
-        A version whose worker died is taken up by the next one that looks, within a minute.
+        A version whose worker died is taken up by the next one that looks, within half a minute.
         """
+        app = _app()  # a worker's own: procrastinate registers a task once
+        await app.open_async(self._pool)
 
         async def index_document(
             context: JobContext,
@@ -84,20 +90,29 @@ class Queue:
         retry = RetryStrategy(
             max_attempts=MAX_ATTEMPTS, exponential_wait=3, retry_exceptions=TRANSIENT
         )
-        self._app.task(name=TASK, pass_context=True, retry=retry)(index_document)
-        every_minute = self._app.periodic(cron="* * * * *")
-        every_minute(self._app.task(queueing_lock="revive_stalled")(revive_stalled))
+        app.task(name=TASK, pass_context=True, retry=retry)(index_document)
+        regularly = app.periodic(cron=EVERY_FIVE_SECONDS)
+        regularly(app.task(queueing_lock="revive_stalled")(revive_stalled))
         await self.revive_stalled()
-        await self._app.run_worker_async(
+        await app.run_worker_async(
             concurrency=concurrency,
             wait=wait,
             install_signal_handlers=False,
             delete_jobs="always",  # the ledger keeps what happened
+            update_heartbeat_interval=HEARTBEAT_SECONDS,
+            stalled_worker_timeout=STALLED_SECONDS,
         )
 
     async def revive_stalled(self) -> None:
         """Put back what dead workers left undone."""
-        jobs = await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS)
+        jobs = await self._app.job_manager.get_stalled_jobs(
+            task_name=TASK, seconds_since_heartbeat=STALLED_SECONDS
+        )
         for job in jobs:
             logger.warning("taking up job %s, whose worker died", job.id)
-            await self._app.job_manager.retry_job(job)
+            with suppress(ConnectorException):  # another worker was quicker
+                await self._app.job_manager.retry_job(job)
+
+
+def _app() -> procrastinate.App:
+    return procrastinate.App(connector=PsycopgConnector(configure=configure))

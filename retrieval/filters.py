@@ -9,6 +9,7 @@ Clause lists, as its Python SDK types them:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -42,6 +43,8 @@ OPERATOR_NAMES: dict[str, Operator] = {
 }
 MAX_DEPTH = 10
 MAX_CONDITIONS = 100
+MAX_NUMBER = 2**53  # past it, JSON readers no longer agree on whole numbers
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # no text that was ever indexed holds these
 
 
 class InvalidFilter(RetrievalError):
@@ -92,6 +95,8 @@ def _operators(raw: Mapping[str, object], depth: int) -> list[Filter]:
     """Each operator of the object is a condition of its own under the enclosing logic."""
     if depth > MAX_DEPTH:
         raise InvalidFilter(f"It is nested more than {MAX_DEPTH} deep.")
+    if not raw:
+        raise InvalidFilter("An empty object is no condition.")
     if {"and_all", "or_all"} <= raw.keys():
         raise InvalidFilter("and_all and or_all cannot stand side by side; nest one in the other.")
     return [_operator(name, body, depth) for name, body in raw.items()]
@@ -127,7 +132,8 @@ def _clauses(raw: Mapping[str, object]) -> Filter:
     groups: list[Filter] = [
         Group(kinds[name], tuple(_clause(name, item) for item in _list(name, body)))
         for name, body in raw.items()
-        if body  # the SDK sends empty and null lists for clauses that were not given
+        # The SDK sends empty and null lists for clauses that were not given.
+        if body is not None and _list(name, body)
     ]
     return groups[0] if len(groups) == 1 else Group("all", tuple(groups))
 
@@ -156,9 +162,13 @@ def _condition(field: object, operator: object, value: object) -> Condition:
 
 def _value(field: str, kind: FieldType, value: object) -> Value:
     if kind == "string" and isinstance(value, str):
+        if UNSTORABLE.search(value):
+            raise InvalidFilter(f"{value!r} holds a character that no {field} does.")
         return value
     if kind == "number" and isinstance(value, int | float) and not isinstance(value, bool):
-        return value
+        if abs(value) <= MAX_NUMBER:  # false for NaN too
+            return float(value)
+        raise InvalidFilter(f"{field} is a number of at most {MAX_NUMBER}; {value!r} is not.")
     if kind == "timestamp" and isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value)

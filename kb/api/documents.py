@@ -3,63 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 
 from kb.api.caller import KnowledgeBaseScope, TheService
 from kb.api.paging import Links, Meta, Page
-from kb.catalog.documents import Document
+from kb.bodies import DocumentBody
 
 router = APIRouter(
     prefix="/v2/gen-ai/knowledge_bases/{knowledge_base_uuid}/documents", tags=["documents"]
 )
 READ_BYTES = 1024 * 1024
-
-
-class DocumentBody(BaseModel):
-    """A document as its newest version stands."""
-
-    model_config = ConfigDict(use_attribute_docstrings=True)
-
-    uuid: UUID
-    item_name: str
-    created_at: datetime
-    updated_at: datetime
-    version_uuid: UUID
-    version_number: int
-    sha256: str
-    size_in_bytes: str
-    status: str
-    """`pending`, `running`, `indexed` or `failed`; the last good version stays in place."""
-    error_code: str | None
-    error_details: str | None
-    pages: int | None
-    chunks: int | None
-    tokens: str | None
-
-    @classmethod
-    def of(cls, document: Document) -> DocumentBody:
-        """One document."""
-        return cls(
-            uuid=document.id,
-            item_name=document.item_name,
-            created_at=document.created_at,
-            updated_at=document.version_created_at,
-            version_uuid=document.version_id,
-            version_number=document.version_number,
-            sha256=document.sha256.hex(),
-            size_in_bytes=str(document.size_in_bytes),
-            status=document.status or "pending",
-            error_code=document.error_code,
-            error_details=document.error,
-            pages=document.pages,
-            chunks=document.chunks,
-            tokens=None if document.tokens is None else str(document.tokens),
-        )
+MAX_SPAN = 2_000_000_000  # no text is longer, and PostgreSQL's substr counts in 32 bits
 
 
 class OneDocument(BaseModel):
@@ -143,8 +101,8 @@ async def read_text(
     version_uuid: UUID,
     service: TheService,
     *,
-    start: Annotated[int, Query(ge=0, description="First character")],
-    end: Annotated[int, Query(ge=0, description="One past the last character")],
+    start: Annotated[int, Query(ge=0, le=MAX_SPAN, description="First character")],
+    end: Annotated[int, Query(ge=0, le=MAX_SPAN, description="One past the last character")],
 ) -> DocumentText:
     """Read a citation's span back: exactly the quoted text."""
     text = await service.read_text(scope, document_uuid, version_uuid, start=start, end=end)

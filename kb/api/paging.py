@@ -9,6 +9,7 @@ from fastapi import Depends, Query, Request
 from pydantic import BaseModel
 
 MAX_PER_PAGE = 200
+MAX_PAGE = 1_000_000  # an offset that PostgreSQL can count to
 
 
 class Pages(BaseModel):
@@ -40,7 +41,7 @@ class Paging:
     def __init__(
         self,
         request: Request,
-        page: Annotated[int, Query(ge=1, description="From 1")] = 1,
+        page: Annotated[int, Query(ge=1, le=MAX_PAGE, description="From 1")] = 1,
         per_page: Annotated[int, Query(ge=1, le=MAX_PER_PAGE)] = 20,
     ) -> None:
         self._url = request.url

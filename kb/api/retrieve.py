@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from kb.api.caller import KnowledgeBaseScope, TheService
+from kb.api.text import JsonObject, Text
 from retrieval.filters import parse_filter
 from retrieval.results import RetrieveResponse
 from retrieval.retriever import (
@@ -37,7 +38,7 @@ class RetrieveRequest(BaseModel):
         },
     )
 
-    query: str
+    query: Text
     """What to look for, in plain words."""
 
     num_results: Annotated[int, Field(ge=0, le=MAX_RESULTS)] = DEFAULT_RESULTS
@@ -46,7 +47,7 @@ class RetrieveRequest(BaseModel):
     alpha: Annotated[float, Field(ge=0, le=1)] = DEFAULT_ALPHA
     """0 searches by words only (BM25), 1 by meaning only; between, both are weighed."""
 
-    filters: dict[str, Any] | None = None
+    filters: JsonObject | None = None
     """Operator objects (`equals`, `and_all`, ...) or `must`, `must_not` and `should` lists."""
 
     reranking: Reranking | None = None

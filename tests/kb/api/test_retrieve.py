@@ -1,0 +1,323 @@
+"""The retrieval door: DigitalOcean's shapes, and citations that read back exactly."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from tests.kb.api.client import BASE, Api, message_of
+from tests.kb.teams import HANDBOOK
+
+PARCELS = """# Front desk
+
+## Parcels
+
+A parcel may wait at the front desk for nine days, then it goes back.
+
+## Keys
+
+Lost keys are reported to the night guard before eight.
+"""
+SCHOOLS = "Children visit the planetarium on Tuesdays. A school class has at most thirty of them.\n"
+
+# Beyond the basic plane, composed with combining marks, written from right to left, joined emoji.
+STRANGE = (
+    "# Ω𝛀 — naïve café cafe\u0301\n\n"
+    + "The telescope 🔭 saw 𝔘𝔫𝔦𝔠𝔬𝔡𝔢 and e\u0301\u0323tude; the family 👩\u200d👩\u200d👧 waved. " * 40
+    + "\n\n## עברית والعربية\n\n"
+    + "מצפה כוכבים ومرصد 観測所 𠮷野家 \U0001f9ff z\u0351\u036b\u0343algo. " * 60
+    + "\n\n## Tail 🧵\n\nThe last planet is 𝒩eptune, n\u0303 and all.\n"
+)
+
+
+@pytest.fixture
+async def base(api: Api) -> UUID:
+    return await api.filled({"desk.md": PARCELS, "schools.txt": SCHOOLS})
+
+
+def at(base: object, document: object, version: object) -> str:
+    return f"{BASE}/{base}/documents/{document}/versions/{version}/text"
+
+
+async def test_answers_in_digitaloceans_shape_with_scores_and_citations(
+    api: Api, base: UUID
+) -> None:
+    body = await api.retrieve(base, "How long may a parcel wait?", num_results=3, alpha=0.5)
+    assert body.keys() == {"results", "total_results", "index_version"}
+    assert body["total_results"] == len(body["results"])
+    assert body["index_version"] == 1
+    first = body["results"][0]
+    document = await api.document(base, "desk.md")
+    assert first.keys() == {
+        *("text_content", "metadata", "score"),
+        *("semantic_score", "lexical_score", "citation"),
+    }
+    assert first["metadata"] == {
+        "item_name": "desk.md",
+        "ingested_timestamp": document["updated_at"],
+        "chunk_category": "CompositeElement",
+        "page_number": None,
+    }
+    citation = first["citation"]
+    assert "nine days" in first["text_content"]
+    assert citation["document_id"] == document["uuid"]
+    assert citation["version_id"] == document["version_uuid"]
+    assert citation["version_number"] == 1
+    assert citation["page"] is None
+    assert "Front desk" in citation["section_path"]
+    assert str(base) in citation["uri"]
+    assert 0 < first["semantic_score"] <= 1
+    assert first["lexical_score"] > 0
+    scores = [one["score"] for one in body["results"]]
+    assert scores == sorted(scores, reverse=True)
+
+
+async def test_numbers_pages_of_a_format_that_has_them(api: Api) -> None:
+    data = (HANDBOOK / "volume-2-instruments.pdf").read_bytes()
+    base = await api.filled({"volume-2-instruments.pdf": data})
+    body = await api.retrieve(base, "What does fault code E17 mean?", num_results=5)
+    for one in body["results"]:
+        assert one["metadata"]["page_number"] == one["citation"]["page"] >= 1
+    assert "Azimuth drive following error" in " ".join(body["results"][0]["text_content"].split())
+
+
+async def test_a_score_that_was_not_asked_for_is_null(api: Api, base: UUID) -> None:
+    words = (await api.retrieve(base, "parcel", alpha=0))["results"]
+    meaning = (await api.retrieve(base, "parcel", alpha=1))["results"]
+    assert words
+    assert all(one["semantic_score"] is None and one["lexical_score"] > 0 for one in words)
+    assert meaning
+    assert all(one["lexical_score"] is None for one in meaning)
+    assert all(one["score"] == one["semantic_score"] for one in meaning)
+
+
+async def test_clients_whose_base_url_ends_in_v1_and_others_are_served_alike(
+    api: Api, base: UUID
+) -> None:
+    request = {"query": "Lost keys?", "num_results": 2, "filters": None, "unknown": "field"}
+    answers = [
+        await api.ok("POST", path, json=request)
+        for path in (f"/v1/{base}/retrieve", f"/{base}/retrieve")
+    ]
+    assert answers[0] == answers[1]
+    assert answers[0]["results"]
+
+
+async def test_every_citation_reads_back_exactly_what_was_quoted(api: Api) -> None:
+    volumes = {path.name: path.read_bytes() for path in HANDBOOK.glob("volume-*")}
+    base = await api.filled({**volumes, "strange.md": STRANGE, "strange.txt": STRANGE})
+    seen: set[str] = set()
+    questions = ("telescope family", "مرصد", "𝒩eptune planet", "night guard", "fault code", "lunch")
+    for question in questions:
+        for one in (await api.retrieve(base, question, num_results=40))["results"]:
+            citation = one["citation"]
+            span = {"start": citation["char_start"], "end": citation["char_end"]}
+            text = await api.ok(
+                "GET", at(base, citation["document_id"], citation["version_id"]), params=span
+            )
+            assert text == {
+                "text": one["text_content"],
+                "char_start": span["start"],
+                "char_end": span["end"],
+            }
+            assert len(one["text_content"]) == span["end"] - span["start"]
+            seen.add(one["metadata"]["item_name"])
+    assert seen == {*volumes, "strange.md", "strange.txt"}
+
+
+async def test_spans_count_code_points_not_bytes_or_utf16(api: Api) -> None:
+    base = await api.filled({"strange.txt": "🔭🔭 cafe\u0301 and tea\n"})
+    document = await api.document(base, "strange.txt")
+    path = at(base, document["uuid"], document["version_uuid"])
+    whole = (await api.ok("GET", path, params={"start": 0, "end": 1000}))["text"]
+    assert whole.startswith("🔭🔭 cafe\u0301 and tea")
+    for start, end in ((0, 1), (1, 2), (3, 8), (0, len(whole)), (5, 5), (9, 3)):
+        span = await api.ok("GET", path, params={"start": start, "end": end})
+        assert span["text"] == whole[start:end]
+        assert span["char_end"] == start + len(span["text"])
+
+
+@pytest.mark.parametrize(
+    "span",
+    [{}, {"start": 0}, {"start": -1, "end": 4}, {"start": "a", "end": 4}, {"start": 0, "end": 2**70}],
+)
+async def test_a_span_that_is_none_is_refused(
+    api: Api, base: UUID, span: dict[str, Any]
+) -> None:
+    document = await api.document(base, "desk.md")
+    path = at(base, document["uuid"], document["version_uuid"])
+    assert await api.refused(400, "GET", path, params=span)
+
+
+async def test_a_text_of_another_document_or_version_is_not_found(api: Api, base: UUID) -> None:
+    desk = await api.document(base, "desk.md")
+    schools = await api.document(base, "schools.txt")
+    span = {"start": 0, "end": 5}
+    for document, version in (
+        (desk["uuid"], schools["version_uuid"]),
+        (desk["uuid"], uuid4()),
+        (uuid4(), desk["version_uuid"]),
+    ):
+        assert await api.refused(404, "GET", at(base, document, version), params=span)
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        {"equals": {"key": "item_name", "value": "schools.txt"}},
+        {"and_all": [{"starts_with": {"key": "item_name", "value": "school"}}]},
+        {"or_all": [{"not_equals": {"key": "item_name", "value": "desk.md"}}]},
+        {"must": [{"field": "item_name", "operator": "eq", "value": "schools.txt"}]},
+        {"must_not": [{"field": "item_name", "operator": "in", "value": ["desk.md"]}]},
+        {
+            "should": [{"field": "item_name", "operator": "contains", "value": "ools"}],
+            "must": [],
+            "must_not": None,
+        },
+    ],
+)
+@pytest.mark.parametrize("alpha", [0, 0.5, 1])
+async def test_filters_of_both_grammars_narrow_the_search(
+    api: Api, base: UUID, filters: dict[str, Any], alpha: float
+) -> None:
+    found = await api.retrieve(base, "parcel children", filters=filters, alpha=alpha)
+    assert {one["metadata"]["item_name"] for one in found["results"]} == {"schools.txt"}
+
+
+async def test_a_filter_by_date_takes_a_date_alone(api: Api, base: UUID) -> None:
+    def since(value: str) -> dict[str, Any]:
+        return {"greater_than": {"key": "ingested_timestamp", "value": value}}
+
+    assert await api.texts(base, "parcel", filters=since("2025-01-01"))
+    assert await api.texts(base, "parcel", filters=since("2999-01-01T00:00:00Z")) == []
+
+
+@pytest.mark.parametrize(
+    ("filters", "says"),
+    [
+        ({"is": {"key": "item_name", "value": "a"}}, "Unknown operator 'is'; valid are equals"),
+        ({"equals": {"key": "author", "value": "a"}}, "Unknown field 'author'; valid are item_name"),
+        ({"equals": {"key": "page_number", "value": "3"}}, "page_number is a number"),
+        ({"must": [{"field": "item_name", "operator": "gt", "value": "a"}]}, "does not apply"),
+        ({"and_all": [], "or_all": []}, "side by side"),
+        ({"equals": "a"}, "takes objects"),
+    ],
+)
+async def test_a_filter_that_makes_no_sense_is_refused_with_what_would(
+    api: Api, base: UUID, filters: dict[str, Any], says: str
+) -> None:
+    request = {"query": "parcel", "filters": filters}
+    assert says in await api.refused(400, "POST", f"/v1/{base}/retrieve", json=request)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("num_results", -1),
+        ("num_results", 101),
+        ("num_results", 2.5),
+        ("num_results", "many"),
+        ("alpha", -0.01),
+        ("alpha", 1.01),
+        ("alpha", "x"),
+        ("query", ""),
+        ("query", " \n\t"),
+        ("query", "x" * 10_001),
+        ("query", None),
+        ("query", 7),
+        ("filters", ["a"]),
+    ],
+)
+async def test_a_value_out_of_range_is_refused_by_name(
+    api: Api, base: UUID, field: str, value: object
+) -> None:
+    request = {"query": "parcel", field: value}
+    assert field in await api.refused(400, "POST", f"/v1/{base}/retrieve", json=request)
+
+
+async def test_numbers_that_json_does_not_have_are_refused(api: Api, base: UUID) -> None:
+    for alpha in ("NaN", "Infinity"):
+        response = await api.http.post(
+            f"/v1/{base}/retrieve",
+            content=f'{{"query": "parcel", "alpha": {alpha}}}',
+            headers={"content-type": "application/json"},
+        )
+        assert response.status_code == 400
+        assert "alpha" in message_of(response)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'"query"', b"\xff\xfe"])
+async def test_a_body_that_is_no_object_is_refused(api: Api, base: UUID, content: bytes) -> None:
+    headers = {"content-type": "application/json"}
+    path = f"/v1/{base}/retrieve"
+    assert await api.refused(400, "POST", path, content=content, headers=headers)
+
+
+async def test_a_query_with_a_null_character_or_a_lone_surrogate_does_no_harm(
+    api: Api, base: UUID
+) -> None:
+    for query in ("parcel\0", "parcel \ud83d", "\0", "🔭" * 5000):
+        response = await api.http.post(
+            f"/v1/{base}/retrieve",
+            content=json.dumps({"query": query}),
+            headers={"content-type": "application/json"},
+        )
+        assert response.status_code in (200, 400), response.text
+        if response.status_code == 400:
+            message_of(response)
+
+
+async def test_bounds_are_included(api: Api, base: UUID) -> None:
+    assert await api.retrieve(base, "parcel", num_results=0) == {
+        "results": [],
+        "total_results": 0,
+        "index_version": 1,
+    }
+    for fields in ({"num_results": 1}, {"num_results": 100}, {"alpha": 0}, {"alpha": 1}):
+        assert await api.texts(base, "parcel", **fields)
+    assert len(await api.texts(base, "parcel", num_results=1)) == 1
+
+
+async def test_reranking_is_refused_only_when_it_is_asked_for(api: Api, base: UUID) -> None:
+    path = f"/v1/{base}/retrieve"
+    request = {"query": "parcel", "reranking": {"enabled": True}}
+    assert "reranker" in await api.refused(400, "POST", path, json=request)
+    for reranking in (None, {}, {"enabled": False}):
+        assert await api.texts(base, "parcel", reranking=reranking)
+
+
+async def test_an_id_that_is_none_is_refused_and_one_of_nobody_not_found(api: Api) -> None:
+    request = {"query": "parcel"}
+    for bad in ("handbook", "123", f"{uuid4()}x", "%00"):
+        says = await api.refused(400, "POST", f"/v1/{bad}/retrieve", json=request)
+        assert "knowledge_base_uuid" in says
+    nobody = uuid4()
+    for path in (f"/v1/{nobody}/retrieve", f"/{nobody}/retrieve"):
+        assert str(nobody) in await api.refused(404, "POST", path, json=request)
+
+
+async def test_an_empty_knowledge_base_answers_with_nothing(api: Api) -> None:
+    base = await api.create()
+    for alpha in (0, 0.5, 1):
+        body = await api.retrieve(base, "anything", alpha=alpha)
+        assert body == {"results": [], "total_results": 0, "index_version": 1}
+
+
+async def test_words_that_are_in_no_document_find_nothing_by_words(api: Api, base: UUID) -> None:
+    assert await api.texts(base, "xylophone zeppelin", alpha=0) == []
+    assert await api.texts(base, "?!", alpha=0) == []
+    assert await api.texts(base, "xylophone zeppelin", alpha=0.5)
+
+
+async def test_unknown_paths_and_methods_are_refused_in_the_same_envelope(api: Api) -> None:
+    assert await api.refused(404, "GET", "/v2/gen-ai/nothing")
+    assert await api.refused(405, "GET", f"/v1/{uuid4()}/retrieve")
+    assert await api.refused(405, "PATCH", BASE)
+
+
+async def test_every_answer_carries_an_id_of_its_own(api: Api) -> None:
+    answers = [await api.http.get(path) for path in ("/healthz", "/readyz", BASE, BASE, "/no")]
+    assert len({answer.headers["x-request-id"] for answer in answers}) == 5
