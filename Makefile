@@ -54,7 +54,7 @@ lock: .venv/.dev ## Resolve the dependencies anew into requirements/
 	$(LOCK) requirements/weights.in --group dev --upgrade --output-file requirements/dev.txt
 
 clean: ## Remove what the other targets made
-	rm -rf .venv .demo .benchmarks tests/node/node_modules
+	rm -rf .venv .benchmarks tests/node/node_modules
 
 .venv/.uv: requirements/bootstrap.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; set PYTHON=..."; exit 1; }

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 VARIABLE = "KB_BENCH_DATA"
+FOLDER = "beir_scifact"
 FILES = ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv")
 
 
@@ -46,14 +47,16 @@ class Collection:
 
 
 def load(folder: Path | None) -> Collection:
-    """Read the folder that KB_BENCH_DATA names. Raises `CollectionMissing`."""
+    """Read it from the folder that KB_BENCH_DATA names. Raises `CollectionMissing`."""
     if folder is None:
         raise CollectionMissing(
-            f"{VARIABLE} is not set. It names a folder with BEIR SciFact: {', '.join(FILES)}."
+            f"{VARIABLE} is not set. It names a folder that holds BEIR SciFact in {FOLDER}:"
+            f" {', '.join(FILES)}."
         )
+    folder /= FOLDER
     if missing := [name for name in FILES if not (folder / name).is_file()]:
         raise CollectionMissing(
-            f"{VARIABLE}={folder} should hold BEIR SciFact but lacks {', '.join(missing)}."
+            f"{folder} should hold BEIR SciFact but lacks {', '.join(missing)}."
         )
     judgements: dict[str, dict[str, int]] = {}
     with (folder / FILES[2]).open(encoding="utf-8", newline="") as file:

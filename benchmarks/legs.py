@@ -9,7 +9,6 @@ from typing import Any
 import psycopg
 from pgvector import HalfVector, SparseVector
 from pgvector.psycopg import register_vector
-from psycopg import sql
 
 from kb.postgres.schema import SEARCH_PATH, take_role
 from retrieval import bm25
@@ -19,7 +18,11 @@ from retrieval.postgres import SET_SCOPE
 from retrieval.retriever import MIN_CANDIDATES
 from retrieval.scope import Scope
 from retrieval.store import Vector
-from retrieval.stores.pgvector import EVERY_CHUNK, MIN_EF_SEARCH, QUERIES
+from retrieval.stores.pgvector import (
+    EVERY_CHUNK,
+    MIN_EF_SEARCH,
+    _query,  # pyright: ignore[reportPrivateUsage] the very same SQL rather than a copy of it
+)
 from retrieval.stores.pgvector_filters import compile_filter
 
 
@@ -61,6 +64,7 @@ class Legs:
             _, semantic = self._timed(
                 self._semantic, {"vector": HalfVector(vector), "limit": limit}
             )
+            self._conn.execute("SET LOCAL enable_seqscan TO off")
             rows, lookup = self._timed(self._frequencies, {"terms": [EVERY_CHUNK, *terms]})
             frequencies = dict(rows)
             weights = bm25.query_weights(terms, frequencies, frequencies.pop(EVERY_CHUNK))
@@ -87,12 +91,4 @@ class Legs:
 
     def _compiled(self, name: str, index: IndexVersion) -> bytes:
         condition, _ = compile_filter(None)
-        return (
-            sql.SQL(QUERIES[name])
-            .format(
-                chunks=sql.Identifier("kb", f"chunks_{index.id.hex}"),
-                terms=sql.Identifier("kb", f"terms_{index.id.hex}"),
-                filter=condition,
-            )
-            .as_bytes(self._conn)
-        )
+        return _query(name, index, filter=condition).as_bytes(self._conn)

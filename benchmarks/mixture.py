@@ -69,6 +69,7 @@ def mix(
     digest = sha256("\n".join([embedder.model.id, *known]).encode()).hexdigest()[:16]
     path = cache / f"vectors-{digest}.npy"
     if path.exists():
+        on_embedded(len(known))
         return Mixture(shuffled, np.load(path))
     batches: list[Vectors] = []
     for start in range(0, len(known), BATCH):

@@ -25,7 +25,7 @@ from rich.table import Table
 from benchmarks import beir
 from benchmarks.client import Client, connected, side_by_side
 from benchmarks.metrics import ndcg, recall
-from benchmarks.service import Running, ServiceFailed, running
+from benchmarks.service import Running, ServiceFailed, data_folder, running
 from benchmarks.yardsticks import YARDSTICKS, Yardstick
 
 NAME = "scifact"
@@ -33,7 +33,6 @@ UPLOADS_AT_ONCE = 8
 QUERIES_AT_ONCE = 4
 NUM_RESULTS = 100  # counts chunks: a document cut in two may take two of the places
 POLL_SECONDS = 2.0
-DATA_DIR = Path(__file__).parents[1] / ".benchmarks" / "quality"
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -63,20 +62,22 @@ class Figures:
 
 
 @app.command(
-    epilog="Examples:  `KB_BENCH_DATA=beir_scifact python -m benchmarks.quality`  "
-    "`python -m benchmarks.quality --bench-data beir_scifact --limit 500`  "
+    epilog="Examples:  `KB_BENCH_DATA=data python -m benchmarks.quality`  "
+    "`python -m benchmarks.quality --bench-data data --limit 500`  "
     "`python -m benchmarks.quality --url http://127.0.0.1:8080 --api-key kb_...`"
 )
 def main(
     bench_data: Annotated[
         Path | None,
         typer.Option(
-            envvar=beir.VARIABLE, help=f"Folder with BEIR SciFact: {', '.join(beir.FILES)}."
+            envvar=beir.VARIABLE,
+            help=f"Folder that holds {beir.FOLDER} with {', '.join(beir.FILES)}.",
         ),
     ] = None,
     data_dir: Annotated[
-        Path, typer.Option(help="The service's data folder; a second run goes on with it.")
-    ] = DATA_DIR,
+        Path | None,
+        typer.Option(help="The service's data folder instead of one that a second run finds."),
+    ] = None,
     url: Annotated[
         str | None, typer.Option(help="A running service to use instead of starting one.")
     ] = None,
@@ -98,12 +99,14 @@ def main(
         if url and api_key:
             figures = asyncio.run(measure(Running(url, api_key), collection, limit))
         else:
-            with running(data_dir) as service:
+            with running(data_dir or data_folder("quality")) as service:
                 figures = asyncio.run(measure(service, collection, limit))
     except (beir.CollectionMissing, ServiceFailed) as exc:
         err.print(f"[red]Error:[/] {exc}", soft_wrap=True)
         raise typer.Exit(2) from exc
     out.print(_table(figures))
+    for number, one in enumerate(figures, start=1):
+        out.print(f"[dim]\\[{number}] {one.yardstick.published.source}[/]", soft_wrap=True)
     if limit is None:
         missed = [line for one in figures for line in one.missed]
         for line in missed:
@@ -211,8 +214,7 @@ def _table(figures: Iterable[Figures]) -> Table:
     table.add_column("demanded")
     table.add_column("recall@100", justify="right")
     table.add_column("demanded")
-    table.add_column("source")
-    for one in figures:
+    for number, one in enumerate(figures, start=1):
         wanted, published = one.yardstick, one.yardstick.published
         table.add_row(
             f"[bold]kb, alpha {wanted.alpha:g}[/] ({wanted.what})",
@@ -220,15 +222,13 @@ def _table(figures: Iterable[Figures]) -> Table:
             str(wanted.ndcg),
             f"[bold]{one.recall:.4f}[/]",
             str(wanted.recall),
-            "this run",
         )
         table.add_row(
-            published.what,
+            f"{published.what} [dim]\\[{number}][/]",
             f"{published.ndcg:.4f}",
             "",
             f"{published.recall:.4f}",
             "",
-            published.source,
             end_section=True,
         )
     return table

@@ -1,4 +1,4 @@
-"""The real service in a process of its own, started and stopped by a benchmark."""
+"""The real service in a process of its own, for a benchmark or the demo, and its data folder."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
+ROOT = Path(__file__).parents[1]
 LOG = "kb-up.log"
 STOP_SECONDS = 60
 
@@ -27,6 +30,20 @@ class Running:
 
     url: str
     api_key: str
+
+
+def data_folder(name: str) -> Path:
+    """A folder for data that a second run goes on with, in the repository.
+
+    For root it is elsewhere: PostgreSQL's unprivileged account must be able to reach it.
+    """
+    if os.geteuid() != 0:
+        return ROOT / ".benchmarks" / name
+    folder = Path(tempfile.gettempdir()) / f"kb-{name}-{sha256(bytes(ROOT)).hexdigest()[:12]}"
+    folder.mkdir(mode=0o711, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != 0:
+        raise ServiceFailed(f"{folder} belongs to somebody else; remove it.")
+    return folder
 
 
 @contextmanager

@@ -32,7 +32,7 @@ class Range:
         if self == Range():
             return "-"
         if self.high == 1:
-            return f"at least {self.low:g}"
+            return f"≥ {self.low:g}"
         return f"{self.low:g} to {self.high:g}"
 
 

@@ -7,10 +7,8 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import tomllib
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from benchmarks.service import Running, running
+from benchmarks.service import Running, data_folder, running
 
 ROOT = Path(__file__).parents[1]
 HANDBOOK = sorted((ROOT / "examples" / "handbook").glob("volume-*"))
@@ -47,19 +45,18 @@ class Question:
 
 def main() -> int:
     """Exit status 0 when every door found every fact and all agreed on the best passage."""
-    environment = {**os.environ, "KB_DATA_DIR": str(demo_folder())}
+    data_dir = data_folder("demo")
+    environment = {**os.environ, "KB_DATA_DIR": str(data_dir)}
     console.print(f"Everything of this demo lives in {environment['KB_DATA_DIR']}")
     if KNOWLEDGE_BASE not in [one["name"] for one in json.loads(kb(environment, "list", "--json"))]:
         console.print(kb(environment, "create", KNOWLEDGE_BASE).strip())
     console.rule(f"kb add {KNOWLEDGE_BASE} examples/handbook/volume-* README.md ...")
     add = [*KB, "add", KNOWLEDGE_BASE, *map(str, HANDBOOK + OWN_DOCS)]
     subprocess.run(add, env=environment, check=True)
-    with running(demo_folder()) as service:
+    with running(data_dir) as service:
         console.rule(f"kb up serves {service.url}")
         knowledge_base_id = json.loads(kb(environment, "status", KNOWLEDGE_BASE, "--json"))["uuid"]
-        good = [
-            ask(question, environment, service, knowledge_base_id) for question in questions()
-        ]
+        good = [ask(question, environment, service, knowledge_base_id) for question in questions()]
     console.rule()
     console.print(
         f"{sum(good)} of {len(good)} questions answered rightly, and alike through all three doors."
@@ -142,18 +139,6 @@ def questions() -> list[Question]:
     return [
         Question(row["question"], row["expected"], row["file"]) for row in rows if row.get("demo")
     ]
-
-
-def demo_folder() -> Path:
-    """Beside the code; for root in a folder that PostgreSQL's unprivileged account can reach."""
-    if os.geteuid() != 0:
-        return ROOT / ".demo"
-    name = f"kb-demo-{sha256(str(ROOT).encode()).hexdigest()[:12]}"
-    folder = Path(tempfile.gettempdir()) / name
-    folder.mkdir(mode=0o711, exist_ok=True)
-    if folder.is_symlink() or folder.stat().st_uid != 0:
-        raise SystemExit(f"{folder} belongs to somebody else; remove it.")
-    return folder
 
 
 def holds(result: dict[str, Any], question: Question) -> bool:

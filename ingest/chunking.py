@@ -85,21 +85,19 @@ class _SectionChunker:
     def _fit(self, block: Block, running: Sequence[_Unit]) -> Iterator[_Unit]:
         """The block itself where a chunk holds it, else its pieces.
 
-        A text that fits a chunk, but not together with the headings before it, is cut as well: a
-        chunk of headings alone tells nobody anything. A table stays whole while it can.
+        What fits a chunk, but not together with the headings before it, is cut as well: a chunk of
+        headings alone tells nobody anything.
         """
         whole = _whole(block)
         room = self._limit - self._context([whole])[1]
         if running and self._has_room(running, whole):
             yield whole
             return
-        tokens = self._meter.count(whole.start, whole.end)
-        stays_whole = tokens <= room and block.kind in ("heading", "table")
-        if _trailing_headings(running) and not stays_whole:
+        if _trailing_headings(running):
             left = self._room_after(running)
             if left >= room // 2:  # else all the pieces would be small for the headings' sake
                 room = min(room, left)
-        if tokens <= room:
+        if self._meter.count(whole.start, whole.end) <= room:
             yield whole
             return
         for start, end in split(

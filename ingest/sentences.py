@@ -11,9 +11,12 @@ from ingest.tokens import TokenMeter
 # From the best place to cut to the worst. Each match ends where the next piece would begin.
 BREAKS = (
     re.compile(r"\n\s*"),
-    re.compile(r"[.!?\u3002\uff01\uff1f][\"'\u2019\u201d)\]]*(?:\s+|(?<=[\u3002\uff01\uff1f]))"),
+    re.compile(
+        r"[.!?][\"'\u2019\u201d)\]]*\s+|[\u3002\uff01\uff1f][\u2019\u201d\u300d\u300f\uff09]*"
+    ),
     re.compile(r"[;:,]\s+"),
-    re.compile(r"\s+"),
+    # BERT's tokenizers drop these control characters and read what is around them as one word.
+    re.compile(r"[^\S\x0b\x0c\x1c-\x1f\x85]\s*"),
 )
 
 

@@ -25,8 +25,11 @@ HEARTBEAT_SECONDS = 5
 STALLED_SECONDS = 15  # three missed heartbeats: the worker is dead
 EVERY_FIVE_SECONDS = "* * * * * */5"
 
-Handle = Callable[[Scope, UUID, UUID, bool], Awaitable[None]]
-"""Index one version into one index version; the last argument says that no retry will follow."""
+Handle = Callable[[Scope, UUID, UUID, int], Awaitable[None]]
+"""Index one version into one index version; the number says which attempt this is, from 1.
+
+After `MAX_ATTEMPTS` errors no retry follows. A greater number means that this many workers died.
+"""
 
 logger = logging.getLogger(__name__)
 
@@ -80,8 +83,8 @@ class Queue:
             version_id: str,
         ) -> None:
             scope = Scope(team_id=UUID(team_id), knowledge_base_id=UUID(knowledge_base_id))
-            last = context.job.attempts + 1 >= MAX_ATTEMPTS
-            await handle(scope, UUID(index_version_id), UUID(version_id), last)
+            attempt = context.job.attempts + 1
+            await handle(scope, UUID(index_version_id), UUID(version_id), attempt)
 
         async def revive_stalled(timestamp: int) -> None:
             del timestamp

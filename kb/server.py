@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import socket
 import threading
 from collections.abc import Awaitable, Callable, Generator
@@ -56,7 +57,7 @@ async def serve(
             allowed_hosts=(*_own_hosts(settings, listener), *settings.allowed_hosts),
             allowed_origins=settings.allowed_origins,
         )
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10)
         )
         with (
@@ -65,7 +66,18 @@ async def serve(
             _beside(asyncio.to_thread(embedders.get, MODELS[0])),  # so the first query need not
             _worker_thread(settings, database.dsn, embedders),
         ):
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, server.handle_exit, number, None)
             await server.serve(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to us: uvicorn's way ends the process while the worker and PostgreSQL run."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
 
 
 def _own_hosts(settings: Settings, listener: socket.socket) -> list[str]:

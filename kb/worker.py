@@ -9,7 +9,7 @@ from uuid import UUID
 from ingest.indexing import Indexer, Outcome, Parser
 from kb.catalog import documents, knowledge_bases, ledger
 from kb.catalog.errors import NotFound
-from kb.queue import TRANSIENT
+from kb.queue import MAX_ATTEMPTS, TRANSIENT
 from kb.service import Service
 from retrieval.errors import ServiceError
 from retrieval.index import IndexVersion
@@ -18,6 +18,12 @@ from retrieval.scope import Scope
 from retrieval.store import IndexNotFound
 
 logger = logging.getLogger(__name__)
+
+
+class WorkersDied(ServiceError):
+    """Every worker that took this document died over it; split the file, or send it again."""
+
+    code = "workers_died"
 
 
 class Worker:
@@ -33,7 +39,7 @@ class Worker:
         await self._service.queue.work(self.index, concurrency=self._concurrency, wait=wait)
 
     async def index(
-        self, scope: Scope, index_version_id: UUID, version_id: UUID, last_attempt: bool
+        self, scope: Scope, index_version_id: UUID, version_id: UUID, attempt: int
     ) -> None:
         """One attempt at one document version; safe to run twice.
 
@@ -45,11 +51,13 @@ class Worker:
         if job_id is None:
             return  # done already, or deleted while it was queued
         try:
+            if attempt > MAX_ATTEMPTS:
+                raise WorkersDied
             outcome = await self._attempt(scope, index_version_id, version_id)
         except (NotFound, IndexNotFound):
             outcome = Outcome(status="superseded")  # deleted under way, with its knowledge base
         except Exception as exc:  # whatever it is, the ledger must not say `running` for ever
-            if isinstance(exc, TRANSIENT) and not last_attempt:
+            if isinstance(exc, TRANSIENT) and attempt < MAX_ATTEMPTS:
                 raise
             logger.exception("giving up on version %s", version_id)
             outcome = Outcome(status="failed", error_code=_code(exc), error=str(exc))

@@ -53,6 +53,8 @@ STOP_WORDS = frozenset(
 
 WORD = re.compile(r"[^\W_]+(?:[._/:+\-][^\W_]+)*")
 JOINER = re.compile(r"[._/:+\-]")
+# What NFKC leaves: a soft hyphen only shows at line ends, U+2010 is what it makes of U+2011.
+HYPHENS = {0x00AD: None, 0x2010: "-"}
 POSSESSIVE = re.compile(r"['\N{RIGHT SINGLE QUOTATION MARK}]s\b")
 
 
@@ -63,9 +65,9 @@ def analyze(text: str) -> list[str]:
     plain words are stemmed (Snowball English). A joined word such as `VX-2214` or `kb.toml`
     yields itself and its parts, so that a code is found both whole and in pieces.
     """
-    folded = POSSESSIVE.sub("", unicodedata.normalize("NFKC", text).lower())
+    folded = unicodedata.normalize("NFKC", text).lower().translate(HYPHENS)
     terms: list[str] = []
-    for word in WORD.findall(folded):
+    for word in WORD.findall(POSSESSIVE.sub("", folded)):
         if word not in STOP_WORDS:
             terms.extend(_terms_of(word))
     return terms

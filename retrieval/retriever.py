@@ -19,6 +19,7 @@ DEFAULT_RESULTS = 10
 DEFAULT_ALPHA = 0.5
 MAX_RESULTS = 100
 MAX_QUERY_CHARACTERS = 10_000
+ATTEMPTS = 3  # at a search whose documents are replaced before they are read
 MIN_CANDIDATES = 100  # from each leg; see the figures in fusion.py
 
 
@@ -98,16 +99,21 @@ async def _search(scope: Scope, index: LiveIndex, query: Query) -> tuple[Passage
         else None,
         text=query.text if query.alpha < 1 else None,
     )
-    candidates = await index.store.search(
-        scope,
-        index.version,
-        asked,
-        limit=max(MIN_CANDIDATES, query.num_results),
-        filters=query.filters,
-    )
-    fusion = Fusion.of(candidates, query.alpha)
-    ids = _contenders(fusion, candidates, query)
-    stored = await index.store.read(scope, index.version, asked, ids) if ids else []
+    attempt = 0
+    while True:
+        candidates = await index.store.search(
+            scope,
+            index.version,
+            asked,
+            limit=max(MIN_CANDIDATES, query.num_results),
+            filters=query.filters,
+        )
+        fusion = Fusion.of(candidates, query.alpha)
+        ids = _contenders(fusion, candidates, query)
+        stored = await index.store.read(scope, index.version, asked, ids) if ids else []
+        attempt += 1
+        if len(stored) == len(ids) or attempt == ATTEMPTS:
+            break  # else a document was replaced in between, and its new chunks are there to find
     passages = [
         Passage.of(scope, chunk, _score(fusion, chunk.semantic, chunk.lexical)) for chunk in stored
     ]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter
+from psycopg_pool import PoolTimeout
 
 from kb import __version__
 from kb.api.caller import TheService
 
 router = APIRouter(tags=["health"])
+READY_SECONDS = 3.0
 
 
 @router.get("/healthz")
@@ -19,6 +23,9 @@ async def healthz() -> dict[str, str]:
 @router.get("/readyz")
 async def readyz(service: TheService) -> dict[str, str]:
     """The database answers too; 503 while it does not."""
-    async with service.pool.connection(timeout=3) as conn:
-        await conn.execute("SELECT 1 FROM knowledge_bases LIMIT 0")
+    try:
+        async with asyncio.timeout(READY_SECONDS), service.pool.connection() as conn:
+            await conn.execute("SELECT 1 FROM knowledge_bases LIMIT 0")
+    except TimeoutError as exc:  # a database that hangs, rather than one that is gone
+        raise PoolTimeout from exc
     return {"status": "ready", "version": __version__}

@@ -41,8 +41,8 @@ class CreateKnowledgeBase(BaseModel):
     max_chunk_size: Annotated[int | None, Field(ge=1)] = None
     """Tokens a chunk holds at most; as many as the embedding model reads unless given."""
     tags: list[Tag] | None = None
-    project_id: Text = ""
-    region: Text = ""
+    project_id: Text | None = None
+    region: Text | None = None
 
 
 class UpdateKnowledgeBase(BaseModel):
@@ -91,8 +91,8 @@ async def create_knowledge_base(
         embedding_model=model,
         max_chunk_size=request.max_chunk_size,
         tags=request.tags or (),
-        project_id=request.project_id,
-        region=request.region,
+        project_id=request.project_id or "",
+        region=request.region or "",
     )
     return OneKnowledgeBase(knowledge_base=KnowledgeBaseBody.of(overview))
 

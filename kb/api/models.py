@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from ingest.chunking import MIN_CHUNK_TOKENS
@@ -51,11 +53,13 @@ class ModelList(BaseModel):
 
 
 @router.get("")
-async def list_models(team: Team, page: Page, usecases: str = "") -> ModelList:
-    """The models; `usecases` narrows them, as a comma-separated list."""
+async def list_models(
+    team: Team, page: Page, usecases: Annotated[Sequence[str], Query()] = ()
+) -> ModelList:
+    """The models; `usecases` narrows them: several of them, or a comma-separated list."""
     del team  # anybody with a key may look
     bodies = [ModelBody.of(model) for model in MODELS]
-    wanted = {usecase for usecase in usecases.split(",") if usecase}
+    wanted = {usecase for given in usecases for usecase in given.split(",") if usecase}
     found = [body for body in bodies if not wanted or wanted & set(body.usecases)]
     shown = found[page.offset : page.offset + page.limit]
     return ModelList(models=shown, links=page.links(len(found)), meta=page.meta(len(found)))

@@ -90,4 +90,4 @@ async def team_of(pool: Pool, secret: str) -> TeamScope | None:
 
 def _hash(secret: str) -> bytes:
     # A slow password hash would add nothing to 256 random bits, and cost every request.
-    return sha256(secret.encode()).digest()
+    return sha256(secret.encode(errors="surrogatepass")).digest()

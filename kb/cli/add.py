@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
 
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -125,5 +126,5 @@ def _summarise(done: Sequence[Document], skipped: Sequence[str], refused: dict[s
     table.add_row("[red]failed[/]" if failed else "failed", str(len(failed)), "", "")
     out.print(table)
     for name, reason in failed.items():
-        out.print(f"[red]failed[/] {name}: {reason}", soft_wrap=True)
+        out.print(f"[red]failed[/] {escape(name)}: {escape(reason)}", soft_wrap=True)
     return 1 if failed else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.markup import escape
 from rich.table import Table
 
 from kb.cli.session import out, session
@@ -14,7 +15,8 @@ async def create(name: str, *, quiet: bool) -> None:
     if quiet:
         print(secret)  # noqa: T201 for scripts: no wrapping, no markup
     else:
-        out.print(f"Key [bold]{name}[/], shown this once: [bold]{secret}[/]", soft_wrap=True)
+        shown = f"Key [bold]{escape(name)}[/], shown this once: [bold]{secret}[/]"
+        out.print(shown, soft_wrap=True)
 
 
 async def list_all(*, as_json: bool) -> None:
@@ -38,7 +40,7 @@ async def list_all(*, as_json: bool) -> None:
     table = Table("Begins with", "Name", "Created", "Revoked")
     for key in found:
         revoked = f"{key.revoked_at:%Y-%m-%d %H:%M}" if key.revoked_at else ""
-        table.add_row(key.prefix, key.name, f"{key.created_at:%Y-%m-%d %H:%M}", revoked)
+        table.add_row(key.prefix, escape(key.name), f"{key.created_at:%Y-%m-%d %H:%M}", revoked)
     out.print(table)
 
 
@@ -46,4 +48,4 @@ async def revoke(prefix: str) -> None:
     """End one at once."""
     async with session() as s:
         key = await s.service.revoke_key(s.team, prefix=prefix)
-    out.print(f"Revoked {key.prefix} ({key.name})")
+    out.print(f"Revoked {key.prefix} ({escape(key.name)})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from rich.markup import escape
 from rich.table import Table
 
 from kb.bodies import KnowledgeBaseBody
@@ -93,7 +94,7 @@ async def delete(knowledge_base: str, *, document: str | None) -> None:
             await s.service.delete_document(
                 scope, (await s.service.find_document(scope, document)).id
             )
-    out.print(f"Removed {document or knowledge_base}")
+    out.print(f"Removed {escape(document or knowledge_base)}")
 
 
 def _as_json(overview: Overview) -> dict[str, object]:
@@ -105,7 +106,8 @@ def _print_failures(failed: list[Document]) -> None:
         return
     table = Table("Failed document", "Stage", "Why")
     for one in failed[:SHOWN_FAILURES]:
-        table.add_row(one.item_name, one.stage or "", one.error or one.error_code or "")
+        why = one.error or one.error_code or ""
+        table.add_row(escape(one.item_name), one.stage or "", escape(why))
     out.print(table)
     if len(failed) > SHOWN_FAILURES:
         out.print(f"... and {len(failed) - SHOWN_FAILURES} more")

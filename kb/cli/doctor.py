@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import psycopg
+from rich.markup import escape
 from rich.table import Table
 
 from kb import __version__
@@ -37,7 +38,8 @@ def doctor() -> None:
     findings = list(_findings(settings))
     table = Table("", "What", "Found", box=None)
     for one in findings:
-        table.add_row("[green]ok[/]" if one.good else "[red]no[/]", one.what, one.detail)
+        mark = "[green]ok[/]" if one.good else "[red]no[/]"
+        table.add_row(mark, one.what, escape(one.detail))
     out.print(table)
     if not all(one.good for one in findings):
         sys.exit(1)

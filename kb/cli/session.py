@@ -15,6 +15,7 @@ from psycopg_pool import PoolTimeout
 from pydantic import ValidationError
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.markup import escape
 
 from kb.auth import Authenticator, Unauthorized, operator_scope
 from kb.service import Service
@@ -87,13 +88,13 @@ def run(work: Coroutine[Any, Any, int | None]) -> None:
 
 def fail(message: str) -> NoReturn:
     """Say why, and end with status 1."""
-    err.print(f"[red]Error:[/] {message}", soft_wrap=True)
+    err.print(f"[red]Error:[/] {escape(message)}", soft_wrap=True)
     sys.exit(1)
 
 
 def tell(message: str) -> None:
     """A line about what takes time, on the side."""
-    err.print(f"[dim]{message}[/]", soft_wrap=True)
+    err.print(f"[dim]{escape(message)}[/]", soft_wrap=True)
 
 
 def log_to_terminal(level: int) -> None:

@@ -7,6 +7,9 @@ import json
 import logging
 from typing import Any
 
+from psycopg import OperationalError
+from psycopg_pool import PoolTimeout
+
 from kb.cli.session import err, fail, log_to_terminal, out, read_settings, tell
 from kb.server import bind, serve
 from kb.wiring import open_database
@@ -36,6 +39,8 @@ def up(*, host: str | None, port: int | None) -> None:
             asyncio.run(serve(settings, database, listener, on_ready=on_ready))
     except ServiceError as exc:
         fail(str(exc))
+    except (OperationalError, PoolTimeout) as exc:
+        fail(f"The database does not answer: {exc}")
     except KeyboardInterrupt:
         pass
     err.print("Stopped.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -139,13 +139,12 @@ class PgVectorStore:
         if vector is None:
             return {}
         condition, parameters = compile_filter(filters)
-        async with _indexed(self._pool, scope, index) as conn:
-            await conn.execute(
-                "SELECT set_config('hnsw.ef_search', %s, true),"
-                # Without it, a filter leaves only what happens to be among the nearest ef_search.
-                " set_config('hnsw.iterative_scan', 'strict_order', true)",
-                [str(min(max(limit, MIN_EF_SEARCH), MAX_EF_SEARCH))],
-            )
+        settings = {
+            "hnsw.ef_search": str(min(max(limit, MIN_EF_SEARCH), MAX_EF_SEARCH)),
+            # Without it, a filter leaves only what happens to be among the nearest ef_search.
+            "hnsw.iterative_scan": "strict_order",
+        }
+        async with _indexed(self._pool, scope, index, settings) as conn:
             rows = await conn.execute(
                 _query("search_semantic", index, filter=condition),
                 {**_ids(scope), **parameters, "vector": HalfVector(vector), "limit": limit},
@@ -163,7 +162,9 @@ class PgVectorStore:
         if text is None:
             return {}
         condition, parameters = compile_filter(filters)
-        async with _indexed(self._pool, scope, index) as conn:
+        # The planner takes comparing two arrays for as cheap as comparing two numbers.
+        settings = {"enable_seqscan": "off"}
+        async with _indexed(self._pool, scope, index, settings) as conn:
             weights, frequencies = await _query_weights(conn, scope, index, text)
             if not weights:
                 return {}
@@ -206,10 +207,12 @@ class PgVectorStore:
 
 
 @asynccontextmanager
-async def _indexed(pool: Pool, scope: Scope, index: IndexVersion) -> AsyncGenerator[Connection]:
+async def _indexed(
+    pool: Pool, scope: Scope, index: IndexVersion, settings: Mapping[str, str] | None = None
+) -> AsyncGenerator[Connection]:
     """A scoped transaction in which a missing or foreign table means: no such index."""
     try:
-        async with scoped(pool, scope) as conn:
+        async with scoped(pool, scope, settings) as conn:
             yield conn
     except (errors.UndefinedTable, errors.CheckViolation) as exc:
         raise IndexNotFound(f"Index version {index.number} ({index.id}).") from exc
@@ -242,6 +245,7 @@ def _query(name: str, index: IndexVersion, **parts: sql.Composable) -> sql.Compo
     chunks = f"chunks_{index.id.hex}"
     return sql.SQL(QUERIES[name]).format(
         chunks=sql.Identifier("kb", chunks),
+        words=sql.Identifier("kb", f"words_{index.id.hex}"),
         terms=sql.Identifier("kb", f"terms_{index.id.hex}"),
         name=sql.Literal(f"kb.{chunks}"),
         **parts,

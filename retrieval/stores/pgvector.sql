@@ -1,5 +1,10 @@
--- One table of chunks and one of document frequencies per index version: `{chunks}`, `{terms}`.
--- So each has an HNSW graph of its own size, and dropping a version is instant and leaves no bloat.
+-- Three tables per index version: `{chunks}` with texts and vectors, `{words}` with what words are
+-- ranked by, `{terms}` with how many chunks hold each term. So each version has an HNSW graph of its
+-- own size, and dropping one is instant and leaves no bloat.
+--
+-- Row-level security guards no reading of `{words}`: under it PostgreSQL uses no GIN index, because
+-- `&&` is not marked leak-proof, and goes through every row instead. It holds numbers and names, no
+-- text, and the query that reads it compares the transaction's scope itself.
 
 -- name: create
 CREATE TABLE {chunks} (
@@ -22,19 +27,28 @@ CREATE TABLE {chunks} (
     token_count integer NOT NULL,
     content_hash bytea NOT NULL,
     embedding halfvec({dimensions}) NOT NULL,
-    terms integer[] NOT NULL,
-    weights sparsevec(1000000000) NOT NULL,
     -- The index belongs to one scope: a row of another can never enter it.
     CHECK (team_id = {team_id} AND knowledge_base_id = {knowledge_base_id}),
     -- The same chunk twice would be counted twice and returned twice.
     UNIQUE (document_id, position)
 );
--- Ranking reads these of thousands of rows, so they stay in the row; the text moves out first.
-ALTER TABLE {chunks} ALTER embedding SET STORAGE MAIN;
-ALTER TABLE {chunks} ALTER weights SET STORAGE MAIN;
-ALTER TABLE {chunks} ALTER terms SET STORAGE MAIN;
 CREATE INDEX ON {chunks} USING hnsw (embedding halfvec_ip_ops) WITH (m = 16, ef_construction = 64);
-CREATE INDEX ON {chunks} USING gin (terms) WITH (gin_pending_list_limit = 512);
+
+CREATE TABLE {words} (
+    id bigint PRIMARY KEY REFERENCES {chunks} ON DELETE CASCADE,
+    team_id uuid NOT NULL,
+    knowledge_base_id uuid NOT NULL,
+    item_name text NOT NULL,
+    ingested_at timestamptz NOT NULL,
+    page integer,
+    category text NOT NULL,
+    terms integer[] NOT NULL,
+    weights sparsevec(1000000000) NOT NULL,
+    CHECK (team_id = {team_id} AND knowledge_base_id = {knowledge_base_id})
+);
+-- Ranking reads the weights of thousands of rows, so they stay in the row; the terms move out first.
+ALTER TABLE {words} ALTER weights SET STORAGE MAIN;
+CREATE INDEX ON {words} USING gin (terms) WITH (gin_pending_list_limit = 512);
 
 CREATE TABLE {terms} (
     term integer PRIMARY KEY,
@@ -57,10 +71,22 @@ ALTER TABLE {terms} FORCE ROW LEVEL SECURITY;
 CREATE POLICY scope ON {terms} USING (
     team_id = kb.scope_team() AND knowledge_base_id = kb.scope_knowledge_base()
 );
+ALTER TABLE {words} ENABLE ROW LEVEL SECURITY;
+ALTER TABLE {words} FORCE ROW LEVEL SECURITY;
+CREATE POLICY reading ON {words} FOR SELECT USING (true);
+CREATE POLICY adding ON {words} FOR INSERT WITH CHECK (
+    team_id = kb.scope_team() AND knowledge_base_id = kb.scope_knowledge_base()
+);
+CREATE POLICY changing ON {words} FOR UPDATE USING (
+    team_id = kb.scope_team() AND knowledge_base_id = kb.scope_knowledge_base()
+);
+CREATE POLICY removing ON {words} FOR DELETE USING (
+    team_id = kb.scope_team() AND knowledge_base_id = kb.scope_knowledge_base()
+);
 
 -- name: drop
 -- In the order in which queries read them, or the two could wait for each other for ever.
-DROP TABLE {terms}, {chunks};
+DROP TABLE {terms}, {words}, {chunks};
 
 -- name: exists
 SELECT to_regclass({name}) IS NOT NULL;
@@ -70,22 +96,32 @@ SELECT to_regclass({name}) IS NOT NULL;
 SELECT pg_advisory_xact_lock(hashtextextended({name}, 0));
 
 -- name: forget
-DELETE FROM {chunks}
-WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
-    AND document_id = %(document_id)s
-RETURNING terms;
+WITH forgotten AS (
+    DELETE FROM {chunks}
+    WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
+        AND document_id = %(document_id)s
+    RETURNING id
+)
+SELECT terms FROM {words} JOIN forgotten USING (id);
 
 -- name: insert
-INSERT INTO {chunks} (
-    team_id, knowledge_base_id, document_id, version_id, version_number, item_name, ingested_at,
-    position, text, context, char_start, char_end, page, section_path, category, token_count,
-    content_hash, embedding, terms, weights
-) VALUES (
-    %(team_id)s, %(knowledge_base_id)s, %(document_id)s, %(version_id)s, %(version_number)s,
-    %(item_name)s, %(ingested_at)s, %(position)s, %(text)s, %(context)s, %(char_start)s,
-    %(char_end)s, %(page)s, %(section_path)s, %(category)s, %(token_count)s, %(content_hash)s,
-    %(embedding)s, %(terms)s, %(weights)s
-);
+WITH chunk AS (
+    INSERT INTO {chunks} (
+        team_id, knowledge_base_id, document_id, version_id, version_number, item_name,
+        ingested_at, position, text, context, char_start, char_end, page, section_path, category,
+        token_count, content_hash, embedding
+    ) VALUES (
+        %(team_id)s, %(knowledge_base_id)s, %(document_id)s, %(version_id)s, %(version_number)s,
+        %(item_name)s, %(ingested_at)s, %(position)s, %(text)s, %(context)s, %(char_start)s,
+        %(char_end)s, %(page)s, %(section_path)s, %(category)s, %(token_count)s, %(content_hash)s,
+        %(embedding)s
+    )
+    RETURNING id, team_id, knowledge_base_id, item_name, ingested_at, page, category
+)
+INSERT INTO {words} (
+    id, team_id, knowledge_base_id, item_name, ingested_at, page, category, terms, weights
+)
+SELECT chunk.*, %(terms)s::integer[], %(weights)s FROM chunk;
 
 -- name: add_frequencies
 INSERT INTO {terms} AS t (team_id, knowledge_base_id, term, chunks)
@@ -114,15 +150,17 @@ ORDER BY embedding <#> %(vector)s
 LIMIT %(limit)s;
 
 -- name: search_lexical
-SELECT id, -(weights <#> %(weights)s) FROM {chunks}
-WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND {filter}
-    AND terms && %(rarest)s
+SELECT id, -(weights <#> %(weights)s) FROM {words}
+WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
+    AND kb.scope_team() = %(team_id)s AND kb.scope_knowledge_base() = %(knowledge_base_id)s
+    AND terms && %(rarest)s::integer[] AND {filter}
 ORDER BY weights <#> %(weights)s
 LIMIT %(limit)s;
 
 -- name: read
-SELECT id, document_id, version_id, version_number, item_name, ingested_at, position, text,
-    context, char_start, char_end, page, section_path, category, token_count,
-    -(embedding <#> %(vector)s), -(weights <#> %(weights)s)
-FROM {chunks}
-WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND id = ANY(%(ids)s);
+SELECT c.id, c.document_id, c.version_id, c.version_number, c.item_name, c.ingested_at, c.position,
+    c.text, c.context, c.char_start, c.char_end, c.page, c.section_path, c.category, c.token_count,
+    -(c.embedding <#> %(vector)s), -(w.weights <#> %(weights)s)
+FROM {chunks} c JOIN {words} w USING (id)
+WHERE c.team_id = %(team_id)s AND c.knowledge_base_id = %(knowledge_base_id)s
+    AND c.id = ANY(%(ids)s);

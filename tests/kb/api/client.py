@@ -1,4 +1,4 @@
-"""A team's client of the REST API, on the app itself: no socket in between, nothing else left out."""
+"""A team's client of the REST API, on the app itself: only the socket is left out."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ class Api:
 
     async def texts(self, base: UUID, query: str, **fields: object) -> list[str]:
         """Ask; the passages' texts."""
-        return [one["text_content"] for one in (await self.retrieve(base, query, **fields))["results"]]
+        found = await self.retrieve(base, query, **fields)
+        return [one["text_content"] for one in found["results"]]
 
     async def ok(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         """A request that must succeed; its body."""

@@ -119,9 +119,7 @@ class Shelf:
         filters: Filter | None = None,
     ) -> Candidates:
         query = StoreQuery(vector=vector, text=text)
-        return await self.store.search(
-            self.scope, self.index, query, limit=limit, filters=filters
-        )
+        return await self.store.search(self.scope, self.index, query, limit=limit, filters=filters)
 
     async def read(
         self, ids: Sequence[int], *, text: str | None = None, vector: Vector | None = None

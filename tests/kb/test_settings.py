@@ -1,0 +1,84 @@
+"""Settings: each documented, each read from the environment, and a wrong one named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from kb.settings import Settings
+
+SAMPLES: dict[str, tuple[str, object]] = {
+    "data_dir": ("/srv/kb", Path("/srv/kb")),
+    "database_url": ("postgresql://a:b@c/d", "postgresql://a:b@c/d"),
+    "database_connections": ("8", 8),
+    "model_dir": ("/srv/model", Path("/srv/model")),
+    "embedding_precision": ("int8", "int8"),
+    "embedding_threads": ("3", 3),
+    "host": ("0.0.0.0", "0.0.0.0"),
+    "port": ("9000", 9000),
+    "allowed_hosts": ('["kb.example.org"]', ("kb.example.org",)),
+    "allowed_origins": ('["https://example.org"]', ("https://example.org",)),
+    "max_upload_bytes": ("5", 5),
+    "parser_memory_bytes": ("134217728", 134217728),
+    "parser_seconds": ("2.5", 2.5),
+    "worker_concurrency": ("2", 2),
+    "api_key": ("kb_secret", "kb_secret"),
+}
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_says_what_it_is_for(name: str) -> None:
+    text = Settings.model_fields[name].description
+    assert text
+    assert text.endswith(".")
+    assert len(text) > 25
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_read_from_the_environment(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, expected = SAMPLES[name]
+    monkeypatch.setenv(f"KB_{name.upper()}", given)
+    found = getattr(Settings(), name)
+    revealed = getattr(found, "get_secret_value", lambda: found)()
+    assert revealed == expected
+    assert revealed != getattr(Settings.model_construct(), name)
+    monkeypatch.setenv(f"KB_{name.upper()}", "")
+    assert getattr(Settings(), name) == getattr(Settings.model_construct(), name)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("port", "99999"),
+        ("port", "http"),
+        ("database_connections", "3"),
+        ("embedding_precision", "fp16"),
+        ("embedding_threads", "0"),
+        ("max_upload_bytes", "0"),
+        ("parser_memory_bytes", "1000"),
+        ("parser_seconds", "0"),
+        ("worker_concurrency", "0"),
+    ],
+)
+def test_a_value_that_cannot_work_is_refused_by_name(
+    name: str, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(f"KB_{name.upper()}", wrong)
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    assert [error["loc"] for error in caught.value.errors()] == [(name,)]
+
+
+def test_secrets_do_not_show_when_settings_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KB_DATABASE_URL", "postgresql://a:hunter2@c/d")
+    monkeypatch.setenv("KB_API_KEY", "kb_hunter2")
+    settings = Settings()
+    assert "hunter2" not in f"{settings!r} {settings} {settings.model_dump_json()}"
+
+
+def test_the_service_listens_to_this_machine_only_unless_told() -> None:
+    assert Settings.model_fields["host"].default == "127.0.0.1"

@@ -1,0 +1,292 @@
+"""The PostgreSQL store: the contract, and what only this one can get wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import numpy as np
+import psycopg
+import pytest
+from psycopg import errors, sql
+from psycopg.conninfo import make_conninfo
+
+from kb.postgres.pool import make_pool
+from retrieval import bm25
+from retrieval.filters import parse_filter
+from retrieval.postgres import Connection, Pool, scoped
+from retrieval.store import Store, Vector
+from retrieval.stores.pgvector import EVERY_CHUNK, PgVectorStore
+from tests.retrieval.stores.makers import (
+    Shelf,
+    make_chunk,
+    make_chunks,
+    make_document,
+    make_scope,
+    make_vectors,
+    next_version,
+)
+from tests.retrieval.stores.store_contract import WORDS, StoreContract, strangers_to
+
+
+@pytest.fixture
+def store(pool: Pool) -> PgVectorStore:
+    return PgVectorStore(pool)
+
+
+@pytest.fixture
+async def shelf(store: Store) -> Shelf:
+    return await Shelf(store).create()
+
+
+@pytest.fixture
+async def graph_only(dsn: str) -> AsyncIterator[Shelf]:
+    """A shelf whose database cannot do without the HNSW graph, as a large one would not."""
+    options = "-c enable_seqscan=off -c enable_sort=off"
+    pool = make_pool(make_conninfo(dsn, options=options), max_size=4)
+    await pool.open(wait=True)
+    yield await Shelf(PgVectorStore(pool)).create()
+    await pool.close()
+
+
+class TestPgVectorStore(StoreContract):
+    unstorable = psycopg.DataError
+
+    async def test_a_text_that_postgres_refuses_leaves_the_former_chunks(
+        self, pool: Pool, store: Store
+    ) -> None:
+        shelf = await self.shelf(store)
+        document = make_document()
+        await shelf.put(document, make_chunks("kettle"))
+        with pytest.raises(psycopg.DataError):
+            await shelf.put(next_version(document), make_chunks("motor", "hinge\0"))
+        assert await shelf.by_words("kettle motor hinge") == ["kettle"]
+        assert await frequencies_kept(pool, shelf) == await frequencies_counted(pool, shelf)
+
+
+def table(shelf: Shelf, kind: str) -> sql.Identifier:
+    return sql.Identifier("kb", f"{kind}_{shelf.index.id.hex}")
+
+
+async def rows(conn: Connection, query: str, shelf: Shelf, *values: object) -> list[Any]:
+    """`query` may name {chunks}, {words} and {terms}."""
+    text = sql.SQL(query).format(  # pyright: ignore[reportArgumentType] written in this file only
+        chunks=table(shelf, "chunks"), words=table(shelf, "words"), terms=table(shelf, "terms")
+    )
+    return await (await conn.execute(text, values)).fetchall()
+
+
+async def frequencies_kept(pool: Pool, shelf: Shelf) -> dict[int, int]:
+    async with scoped(pool, shelf.scope) as conn:
+        return dict(await rows(conn, "SELECT term, chunks FROM {terms} WHERE chunks <> 0", shelf))
+
+
+async def frequencies_counted(pool: Pool, shelf: Shelf) -> dict[int, int]:
+    async with scoped(pool, shelf.scope) as conn:
+        found = await rows(conn, "SELECT terms FROM {words}", shelf)
+    counted = Counter(term for (terms,) in found for term in [*terms, EVERY_CHUNK])
+    return dict(counted)
+
+
+# The second lock: what PostgreSQL itself refuses, should a query ever forget its scope.
+
+
+async def test_a_query_without_a_condition_sees_its_own_scope_only(
+    pool: Pool, shelf: Shelf
+) -> None:
+    await shelf.put(make_document(), make_chunks("secret kettle"))
+    for name in ("chunks", "terms"):
+        query = f"SELECT * FROM {{{name}}}"
+        async with scoped(pool, shelf.scope) as conn:
+            assert await rows(conn, query, shelf)
+        for scope in strangers_to(shelf.scope):
+            async with scoped(pool, scope) as conn:
+                assert await rows(conn, query, shelf) == []
+
+
+async def test_a_transaction_without_a_scope_sees_nothing(pool: Pool, shelf: Shelf) -> None:
+    await shelf.put(make_document(), make_chunks("secret kettle"))
+    async with pool.connection() as conn:
+        for name in ("chunks", "terms"):
+            assert await rows(conn, f"SELECT * FROM {{{name}}}", shelf) == []
+            assert await rows(conn, f"DELETE FROM {{{name}}} RETURNING 1", shelf) == []
+        assert await rows(conn, "DELETE FROM {words} RETURNING 1", shelf) == []
+    assert await shelf.count() == 1
+    assert await shelf.by_words("secret") == ["secret kettle"]
+
+
+async def test_ranking_by_words_uses_the_index_on_terms(pool: Pool, shelf: Shelf) -> None:
+    query = "EXPLAIN SELECT id FROM {words} WHERE terms && %s::integer[]"
+    async with scoped(pool, shelf.scope, {"enable_seqscan": "off"}) as conn:
+        plan = await rows(conn, query, shelf, [1])
+    assert any("Bitmap Index Scan" in line for (line,) in plan)
+
+
+async def test_the_scope_does_not_outlive_its_transaction(pool: Pool, shelf: Shelf) -> None:
+    await shelf.put(make_document(), make_chunks("secret kettle"))
+    async with pool.connection() as conn:
+        async with conn.transaction():
+            await conn.execute(
+                "SELECT set_config('kb.team_id', %s, true),"
+                " set_config('kb.knowledge_base_id', %s, true)",
+                [str(shelf.scope.team_id), str(shelf.scope.knowledge_base_id)],
+            )
+            assert len(await rows(conn, "SELECT 1 FROM {chunks}", shelf)) == 1
+        assert await rows(conn, "SELECT 1 FROM {chunks}", shelf) == []
+
+
+INSERT_CHUNK = """
+INSERT INTO {chunks} (
+    team_id, knowledge_base_id, document_id, version_id, version_number, item_name, ingested_at,
+    position, text, context, char_start, char_end, section_path, category, token_count,
+    content_hash, embedding
+) SELECT %s, %s, gen_random_uuid(), gen_random_uuid(), 1, 'x', now(), 0, 'planted', '', 0, 7,
+    '{{}}', 'CompositeElement', 1, '', array_fill(0.5, ARRAY[384])::halfvec(384)
+RETURNING 1
+"""
+INSERT_WORDS = """
+INSERT INTO {words} (id, team_id, knowledge_base_id, item_name, ingested_at, category, terms, weights)
+SELECT coalesce(max(id), 7), %s, %s, 'x', now(), 'CompositeElement', '{{1}}', '{{1:1}}/1000000000'
+FROM {chunks}
+RETURNING 1
+"""
+INSERT_TERM = """
+INSERT INTO {terms} (term, team_id, knowledge_base_id, chunks)
+SELECT 5, %s, %s, 1 RETURNING 1
+"""
+
+
+@pytest.mark.parametrize("insert", [INSERT_CHUNK, INSERT_WORDS, INSERT_TERM])
+async def test_a_row_of_another_scope_is_refused(pool: Pool, shelf: Shelf, insert: str) -> None:
+    await shelf.put(make_document(), make_chunks("kettle"))
+    async with scoped(pool, shelf.scope) as conn:
+        await rows(conn, "DELETE FROM {words} RETURNING 1", shelf)
+    for scope in strangers_to(shelf.scope):
+        foreign = (scope.team_id, scope.knowledge_base_id)
+        with pytest.raises(errors.InsufficientPrivilege):  # not the transaction's own scope
+            async with scoped(pool, shelf.scope) as conn:
+                await rows(conn, insert, shelf, *foreign)
+        with pytest.raises(errors.CheckViolation):  # the transaction's, but not the index's
+            async with scoped(pool, scope) as conn:
+                await rows(conn, insert, shelf, *foreign)
+    async with scoped(pool, shelf.scope) as conn:
+        own = (shelf.scope.team_id, shelf.scope.knowledge_base_id)
+        assert await rows(conn, insert, shelf, *own) == [(1,)]
+
+
+async def test_a_row_cannot_be_handed_to_another_scope(pool: Pool, shelf: Shelf) -> None:
+    await shelf.put(make_document(), make_chunks("kettle"))
+    with pytest.raises(errors.InsufficientPrivilege):
+        async with scoped(pool, shelf.scope) as conn:
+            await rows(
+                conn, "UPDATE {chunks} SET team_id = %s RETURNING 1", shelf, make_scope().team_id
+            )
+
+
+# Document frequencies
+
+
+async def test_replacing_at_once_keeps_document_frequencies_exact(pool: Pool, shelf: Shelf) -> None:
+    documents = [make_document(f"{n}.txt") for n in range(20)]
+
+    async def write(number: int, round_: int) -> None:
+        words = WORDS[number % 7 : number % 7 + 6 + round_]
+        texts = [" ".join(words[:n]) for n in range(1, len(words))][: 1 + (number + round_) % 5]
+        await shelf.put(documents[number], make_chunks(*texts))
+
+    for round_ in range(3):
+        await asyncio.gather(*(write(number, round_) for number in range(20)))
+        assert await frequencies_kept(pool, shelf) == await frequencies_counted(pool, shelf)
+    await asyncio.gather(*(shelf.put(document, []) for document in documents))
+    assert await frequencies_kept(pool, shelf) == {}
+    assert await shelf.count() == 0
+
+
+async def test_writing_the_same_document_at_once_leaves_one_of_the_writes(
+    pool: Pool, shelf: Shelf
+) -> None:
+    document = make_document()
+    await asyncio.gather(
+        *(shelf.put(document, make_chunks(*[f"kettle {n}"] * (n + 1))) for n in range(8))
+    )
+    texts = await shelf.by_words("kettle")
+    assert len(set(texts)) == 1
+    assert len(texts) == int(texts[0].split()[1]) + 1 == await shelf.count()
+    assert await frequencies_kept(pool, shelf) == await frequencies_counted(pool, shelf)
+
+
+async def test_a_failed_replace_leaves_document_frequencies_exact(pool: Pool, shelf: Shelf) -> None:
+    document = make_document()
+    await shelf.put(document, make_chunks("kettle", "kettle motor"))
+    before = await frequencies_kept(pool, shelf)
+    with pytest.raises(psycopg.DataError):
+        await shelf.put(document, make_chunks("hinge"), [np.full(384, np.nan, np.float32)])
+    assert await frequencies_kept(pool, shelf) == await frequencies_counted(pool, shelf) == before
+
+
+async def test_words_of_a_forgotten_document_no_longer_weigh(shelf: Shelf) -> None:
+    await shelf.put(make_document(), make_chunks("kettle motor", "motor"))
+    alone = await shelf.search(text="kettle motor")
+    passing = make_document("passing.txt")
+    await shelf.put(passing, make_chunks(*["kettle"] * 9), make_vectors(9))
+    assert list((await shelf.search(text="kettle motor")).lexical.values()) != list(
+        alone.lexical.values()
+    )
+    await shelf.put(passing, [])
+    assert await shelf.search(text="kettle motor") == alone
+
+
+# Ways to rank
+
+
+async def test_a_common_word_brings_nothing_in_beyond_the_budget(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await shelf.put(make_document(), make_chunks(*["kettle"] * 8, "motor kettle", "motor"))
+    monkeypatch.setattr(bm25, "CANDIDATE_BUDGET", 5)
+    assert await shelf.by_words("kettle motor") == ["motor kettle", "motor"]
+    assert len(await shelf.by_words("kettle")) == 9  # one word is always asked for
+
+
+async def test_a_filter_that_only_far_chunks_pass_finds_them_through_the_graph(
+    graph_only: Shelf, pool: Pool
+) -> None:
+    near, far = make_vectors(2, seed=9)
+    noise = make_vectors(600, seed=10)
+    crowd: list[Vector] = []
+    for vector in noise:
+        mixed = near + 0.2 * vector
+        crowd.append((mixed / np.linalg.norm(mixed)).astype(np.float32))
+    texts = [f"chunk {n}" for n in range(600)]
+    await graph_only.put(make_document("near.txt"), make_chunks(*texts), crowd)
+    hidden = [make_chunk(f"far {n}", position=n, page=n) for n in range(5)]
+    await graph_only.put(make_document("far.txt"), hidden, [far] * 5)
+    async with scoped(pool, graph_only.scope) as conn:
+        await conn.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
+        plan = await rows(
+            conn,
+            "EXPLAIN SELECT id FROM {chunks} ORDER BY embedding <#> "
+            "array_fill(0.5, ARRAY[384])::halfvec(384) LIMIT 5",
+            graph_only,
+        )
+    assert "_embedding_idx" in str(plan)
+    only = parse_filter({"greater_than_or_equals": {"key": "page_number", "value": 0}})
+    assert len(await graph_only.by_meaning(near, filters=only)) == 5
+    found = await graph_only.search(vector=near, limit=10)
+    exact = sorted((float(vector @ near) for vector in crowd), reverse=True)[:10]
+    assert list(found.semantic.values()) == pytest.approx(exact, abs=2e-3)
+
+
+async def test_dropping_an_index_does_not_deadlock_with_a_query_under_way(
+    pool: Pool, shelf: Shelf
+) -> None:
+    """A query reads the frequencies first and then the chunks; so a drop must take them."""
+    async with scoped(pool, shelf.scope) as conn:
+        await rows(conn, "SELECT 1 FROM {terms}", shelf)
+        dropping = asyncio.create_task(shelf.store.drop(shelf.scope, shelf.index))
+        await asyncio.sleep(0.3)
+        await rows(conn, "SELECT 1 FROM {chunks}", shelf)
+        assert not dropping.done()
+    await asyncio.wait_for(dropping, timeout=10)

@@ -1,0 +1,138 @@
+"""What counts as a term, and that two spellings of it are one."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retrieval import analysis
+from retrieval.analysis import MAX_TERM_CHARACTERS, STOP_WORDS, TERM_SPACE, analyze, term_id
+from retrieval.bm25 import document_weights, query_terms
+
+
+def test_plain_words_are_stemmed_and_stop_words_left_out() -> None:
+    assert analyze("The kettles are boiling in the kitchens") == ["kettl", "boil", "kitchen"]
+
+
+def test_terms_keep_their_order_and_their_repeats() -> None:
+    assert analyze("motor kettle motor") == ["motor", "kettl", "motor"]
+
+
+@pytest.mark.parametrize(
+    ("code", "terms"),
+    [
+        ("VX-2214", ["vx-2214", "vx", "2214"]),
+        ("kb.toml", ["kb.toml", "kb", "toml"]),
+        ("10.0.0.1:8080", ["10.0.0.1:8080", "10", "0", "0", "1", "8080"]),
+        ("snake_case_name", ["snake_case_name", "snake", "case", "name"]),
+        ("C/2024", ["c/2024", "c", "2024"]),
+        ("E17", ["e17"]),
+        ("3.14", ["3.14", "3", "14"]),
+        ("state-of-the-art", ["state-of-the-art", "state", "art"]),
+        ("well-running", ["well-running", "well", "run"]),
+    ],
+)
+def test_a_code_is_found_whole_and_in_parts(code: str, terms: list[str]) -> None:
+    assert analyze(code) == terms
+    assert analyze(f"({code}).") == terms
+    assert analyze(code.upper()) == terms
+
+
+def test_a_sign_at_the_end_of_a_word_joins_nothing() -> None:
+    assert analyze("motor. Kettle- hinge: 2214/") == ["motor", "kettl", "hing", "2214"]
+
+
+@pytest.mark.parametrize("apostrophe", ["'", "\N{RIGHT SINGLE QUOTATION MARK}"])
+def test_possessives_are_dropped(apostrophe: str) -> None:
+    assert analyze(f"the manager{apostrophe}s key") == analyze("the manager key")
+
+
+def test_an_apostrophe_s_inside_a_word_is_no_possessive() -> None:
+    assert analyze("o'sullivan") == ["o", "sullivan"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ﬁlter", "filter"),
+        ("\uff2b\uff45\uff54\uff54\uff4c\uff45", "kettle"),  # full width
+        ("m²", "m2"),
+        ("cafe\N{COMBINING ACUTE ACCENT}", "café"),
+        ("KETTLE", "kettle"),
+        ("ket\N{SOFT HYPHEN}tle", "kettle"),
+        ("VX\N{NON-BREAKING HYPHEN}2214", "vx-2214"),
+        ("ÜBER", "über"),
+        ("Kettle\N{NO-BREAK SPACE}motor", "kettle motor"),
+    ],
+)
+def test_forms_of_the_same_characters_are_the_same_term(one: str, other: str) -> None:
+    assert analyze(one) == analyze(other) != []
+
+
+@pytest.mark.parametrize("word", sorted(STOP_WORDS))
+def test_stop_words_are_no_terms_in_any_case(word: str) -> None:
+    assert analyze(word) == analyze(word.upper()) == analyze(f"“{word},”") == []
+
+
+def test_text_without_words_has_no_terms() -> None:
+    for text in ("", " \n\t", "—…!?", "_ _", "'s", "\N{GRINNING FACE}"):
+        assert analyze(text) == []
+
+
+@given(text=st.text())
+def test_any_text_gives_terms_that_can_be_indexed(text: str) -> None:
+    for term in analyze(text):
+        assert 0 < len(term) <= MAX_TERM_CHARACTERS
+        assert not re.search(r"\s", term)
+        assert 0 <= term_id(term) < TERM_SPACE
+
+
+@given(text=st.text())
+def test_a_question_in_a_texts_own_words_finds_all_of_them(text: str) -> None:
+    """The same analysis at index and at query time, however the text is normalised."""
+    assert query_terms(text).keys() == document_weights(text, 256).keys()
+    composed, decomposed = (unicodedata.normalize(form, text) for form in ("NFC", "NFD"))
+    assert analyze(composed) == analyze(decomposed)
+
+
+@given(words=st.lists(st.sampled_from(["kettle", "VX-2214", "the", "manager's", "Größe"])))
+def test_white_space_of_any_kind_only_separates(words: list[str]) -> None:
+    assert analyze("\n\t ".join(words)) == [term for word in words for term in analyze(word)]
+
+
+def test_a_very_long_word_is_one_term_of_bounded_length() -> None:
+    assert analyze("x" * 10_000) == ["x" * MAX_TERM_CHARACTERS]
+    whole, *parts = analyze("-".join(["abc"] * 1_000))
+    assert len(whole) == MAX_TERM_CHARACTERS
+    assert set(parts) == {"abc"}
+
+
+def test_term_numbers_never_change() -> None:
+    """They are stored: another hash would make every index useless."""
+    assert term_id("kettl") == 388_636_231
+    assert term_id("vx-2214") == 62_939_111
+
+
+def test_terms_seldom_share_a_number() -> None:
+    terms = [f"term{number}" for number in range(100_000)]
+    assert len({term_id(term) for term in terms}) > len(terms) - 30
+
+
+def test_eight_threads_analyse_as_one_does() -> None:
+    """A stemmer's state is not shared: with it, words would get each other's stems."""
+    random = Random(2)
+    stems = ["run", "boil", "filter", "organiz", "connect", "retriev", "hope", "nation"]
+    endings = ["", "s", "ing", "ed", "er", "ers", "ation", "ational", "fully", "ness"]
+    words = [stem + ending + "x" * n for stem in stems for ending in endings for n in range(5)]
+    texts = [" ".join(random.choices(words, k=200)) for _ in range(40)]
+    analysis._terms_of.cache_clear()  # pyright: ignore[reportPrivateUsage] so that words are stemmed
+    with ThreadPoolExecutor(8) as threads:
+        together = list(threads.map(analyze, texts * 4))
+    analysis._terms_of.cache_clear()  # pyright: ignore[reportPrivateUsage] and stemmed once more
+    assert together == [analyze(text) for text in texts] * 4
