@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 VARIABLE = "KB_BENCH_DATA"
 FOLDER = "beir_scifact"
@@ -35,6 +38,14 @@ class Document:
     def markdown(self) -> str:
         """What is uploaded."""
         return f"# {self.title}\n\n{self.text}\n"
+
+    def first(self, tokens: int, tokenizer: Tokenizer) -> Document:
+        """The document cut so that a model reads all of it: special tokens count as well."""
+        offsets = tokenizer.encode(self.markdown).offsets
+        if len(offsets) <= tokens:
+            return self
+        end = offsets[tokens - 1][0]  # where the first token that is cut off begins
+        return replace(self, text=self.markdown[:end].removeprefix(f"# {self.title}\n\n").strip())
 
 
 @dataclass(frozen=True, slots=True)

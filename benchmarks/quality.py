@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import httpx
 import typer
@@ -27,6 +27,12 @@ from benchmarks.client import Client, connected, side_by_side
 from benchmarks.metrics import ndcg, recall
 from benchmarks.service import Running, ServiceFailed, data_folder, running
 from benchmarks.yardsticks import YARDSTICKS, Yardstick
+from kb.settings import Settings
+from kb.wiring import make_embedders
+from retrieval.embedding.models import MODELS
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 NAME = "scifact"
 UPLOADS_AT_ONCE = 8
@@ -120,14 +126,35 @@ async def measure(
     """Load the collection where it is not loaded yet, and ask its queries at every alpha."""
     with _progress() as progress:
         async with connected(service) as client:
-            base_id = await client.require_knowledge_base(NAME)
-            await _upload(client, base_id, _chosen(collection, limit), progress)
-            await _wait_until_indexed(client, base_id, progress)
-            await _report_failures(client, base_id)
+            chosen = _chosen(collection, limit)
+            bases = {
+                first: await _require_base(client, chosen, first, progress)
+                for first in dict.fromkeys(yardstick.first_tokens for yardstick in YARDSTICKS)
+            }
             return [
-                await _ask(client, base_id, collection, yardstick, progress)
+                await _ask(client, bases[yardstick.first_tokens], collection, yardstick, progress)
                 for yardstick in YARDSTICKS
             ]
+
+
+async def _require_base(
+    client: Client, documents: Iterable[beir.Document], first: int | None, progress: Progress
+) -> str:
+    """The id of a knowledge base with all the documents, or with their first so many tokens."""
+    if first is not None:
+        tokenizer = _tokenizer()
+        documents = [document.first(first, tokenizer) for document in documents]
+    base_id = await client.require_knowledge_base(NAME if first is None else f"{NAME}-{first}")
+    await _upload(client, base_id, documents, progress)
+    await _wait_until_indexed(client, base_id, progress)
+    await _report_failures(client, base_id)
+    return base_id
+
+
+def _tokenizer() -> Tokenizer:
+    """The default model's, as the service counts."""
+    settings = Settings(data_dir=data_folder("quality"), database_url=None, api_key=None)
+    return make_embedders(settings).get(MODELS[0]).tokenizer
 
 
 def _chosen(collection: beir.Collection, limit: int | None) -> list[beir.Document]:

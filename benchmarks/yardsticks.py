@@ -41,6 +41,8 @@ class Yardstick:
     """One setting of the service and what its rankings are held against."""
 
     what: str
+    first_tokens: int | None = None
+    """Ask the knowledge base of documents cut after so many tokens, not of whole ones."""
     alpha: float
     published: Published
     ndcg: Range
@@ -56,10 +58,18 @@ YARDSTICKS = (
         recall=Range(0.91),
     ),
     Yardstick(
-        what="meaning",
+        # What was published gave the model whole documents, of which it reads the first 256 tokens.
+        what="meaning, documents cut as published",
         alpha=1,
+        first_tokens=256,
         published=Published("all-MiniLM-L6-v2", 0.64508, 0.925, MTEB),
         ndcg=Range(0.635, 0.655),
+    ),
+    Yardstick(
+        what="meaning, whole documents in chunks",
+        alpha=1,
+        published=Published("all-MiniLM-L6-v2, first 256 tokens", 0.64508, 0.925, MTEB),
+        ndcg=Range(0.635),
     ),
     Yardstick(
         what="both",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, Mapping, Sequence
 from dataclasses import dataclass
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from ingest.chunking import MIN_CHUNK_TOKENS
 from ingest.errors import ChunkSizeOutOfRange
@@ -98,20 +98,27 @@ class Service:
         settings = IndexSettings(
             parser=PARSER_VERSION, embedding_model=embedding_model, max_chunk_size=size
         )
-        async with scoped(self.pool, scope) as conn:
-            made, version = await knowledge_bases.create(
-                scope,
-                conn,
-                name=name,
-                settings=settings,
-                store=DEFAULT_STORE,
-                tags=tags,
-                project_id=project_id,
-                region=region,
-            )
-            # Inside the transaction: if the store fails, there is no knowledge base either.
-            await self.stores[made.store].create(scope.knowledge_base(made.id), version)
-        return await self.overview(scope.knowledge_base(made.id))
+        narrow = scope.knowledge_base(uuid4())
+        version = IndexVersion(id=uuid4(), number=1, settings=settings)
+        store = self.stores[DEFAULT_STORE]
+        # The index first: a knowledge base that can be seen can be searched and filled.
+        await store.create(narrow, version)
+        try:
+            async with scoped(self.pool, narrow) as conn:
+                await knowledge_bases.create(
+                    narrow,
+                    conn,
+                    version,
+                    name=name,
+                    store=DEFAULT_STORE,
+                    tags=tags,
+                    project_id=project_id,
+                    region=region,
+                )
+        except BaseException:
+            await store.drop(narrow, version)
+            raise
+        return await self.overview(narrow)
 
     async def overview(self, scope: Scope) -> Overview:
         """The knowledge base, its documents counted, its last job. Raises `NotFound`."""

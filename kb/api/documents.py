@@ -9,12 +9,14 @@ from uuid import UUID
 from fastapi import APIRouter, File, Form, Query, UploadFile
 from pydantic import BaseModel
 
-from kb.api.caller import KnowledgeBaseScope, TheService
+from kb.api.caller import KeyFirst, KnowledgeBaseScope, TheService
 from kb.api.paging import Links, Meta, Page
 from kb.bodies import DocumentBody
 
 router = APIRouter(
-    prefix="/v2/gen-ai/knowledge_bases/{knowledge_base_uuid}/documents", tags=["documents"]
+    prefix="/v2/gen-ai/knowledge_bases/{knowledge_base_uuid}/documents",
+    tags=["documents"],
+    route_class=KeyFirst,
 )
 READ_BYTES = 1024 * 1024
 MAX_SPAN = 2_000_000_000  # no text is longer, and PostgreSQL's substr counts in 32 bits

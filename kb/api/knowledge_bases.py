@@ -8,13 +8,15 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
 
-from kb.api.caller import KnowledgeBaseScope, Team, TheService
+from kb.api.caller import KeyFirst, KnowledgeBaseScope, Team, TheService
 from kb.api.paging import Links, Meta, Page
 from kb.api.text import Text
 from kb.bodies import KnowledgeBaseBody
 from retrieval.embedding.models import MODELS, by_uuid
 
-router = APIRouter(prefix="/v2/gen-ai/knowledge_bases", tags=["knowledge bases"])
+router = APIRouter(
+    prefix="/v2/gen-ai/knowledge_bases", tags=["knowledge bases"], route_class=KeyFirst
+)
 
 # DigitalOcean's rule, less the lower bound of three characters that its Terraform provider breaks.
 Name = Annotated[

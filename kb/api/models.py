@@ -10,11 +10,11 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
 from ingest.chunking import MIN_CHUNK_TOKENS
-from kb.api.caller import Team
+from kb.api.caller import KeyFirst, Team
 from kb.api.paging import Links, Meta, Page
 from retrieval.embedding.models import MODELS, EmbeddingModel
 
-router = APIRouter(prefix="/v2/gen-ai/models", tags=["models"])
+router = APIRouter(prefix="/v2/gen-ai/models", tags=["models"], route_class=KeyFirst)
 
 
 class ModelBody(BaseModel):

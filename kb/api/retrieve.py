@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from kb.api.caller import KnowledgeBaseScope, TheService
+from kb.api.caller import KeyFirst, KnowledgeBaseScope, TheService
 from kb.api.text import JsonObject, Text
 from retrieval.filters import parse_filter
 from retrieval.results import RetrieveResponse
@@ -19,7 +19,7 @@ from retrieval.retriever import (
     Query,
 )
 
-router = APIRouter(tags=["retrieval"])
+router = APIRouter(tags=["retrieval"], route_class=KeyFirst)
 
 
 class Reranking(BaseModel):

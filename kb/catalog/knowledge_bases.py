@@ -40,39 +40,37 @@ class KnowledgeBase:
 
 
 async def create(
-    scope: TeamScope,
+    scope: Scope,
     conn: Connection,
+    version: IndexVersion,
     *,
     name: str,
-    settings: IndexSettings,
     store: str,
     tags: Sequence[str],
     project_id: str,
     region: str,
-) -> tuple[KnowledgeBase, IndexVersion]:
-    """A knowledge base with its first index version live. Raises `NameTaken`."""
+) -> None:
+    """Enter a knowledge base with this index version live. Raises `NameTaken`."""
+    settings = version.settings
+    parameters = {
+        **_ids(scope),
+        "name": name,
+        "embedding_model": settings.embedding_model.id,
+        "store": store,
+        "tags": list(tags),
+        "project_id": project_id,
+        "region": region,
+        "index_version_id": version.id,
+        "number": version.number,
+        "parser": settings.parser,
+        "max_chunk_size": settings.max_chunk_size,
+    }
     try:
-        made = await _one(
-            conn,
-            "create",
-            {
-                "team_id": scope.team_id,
-                "name": name,
-                "embedding_model": settings.embedding_model.id,
-                "store": store,
-                "tags": list(tags),
-                "project_id": project_id,
-                "region": region,
-            },
-        )
+        await conn.execute(QUERIES["create"], parameters)
     except errors.UniqueViolation as exc:
         raise NameTaken(f"{name!r}.") from exc
-    assert made
-    narrow = scope.knowledge_base(made.id)
-    version = await _create_index_version(narrow, conn, settings)
-    await conn.execute(QUERIES["create_upload_source"], _ids(narrow))
-    await conn.execute(QUERIES["set_live"], {**_ids(narrow), "index_version_id": version.id})
-    return await get(narrow, conn), version
+    await conn.execute(QUERIES["create_index_version"], parameters)
+    await conn.execute(QUERIES["create_upload_source"], parameters)
 
 
 async def get(scope: Scope, conn: Connection) -> KnowledgeBase:
@@ -153,23 +151,6 @@ async def index_versions(scope: Scope, conn: Connection) -> list[IndexVersion]:
     """Every index version of the knowledge base, oldest first."""
     cursor = await conn.execute(QUERIES["index_versions"], _ids(scope))
     return [_index_version(row) async for row in cursor]
-
-
-async def _create_index_version(
-    scope: Scope, conn: Connection, settings: IndexSettings
-) -> IndexVersion:
-    cursor = await conn.execute(
-        QUERIES["create_index_version"],
-        {
-            **_ids(scope),
-            "parser": settings.parser,
-            "embedding_model": settings.embedding_model.id,
-            "max_chunk_size": settings.max_chunk_size,
-        },
-    )
-    row = await cursor.fetchone()
-    assert row
-    return _index_version(row)
 
 
 async def _one(conn: Connection, name: str, parameters: dict[str, Any]) -> KnowledgeBase | None:

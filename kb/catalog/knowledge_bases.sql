@@ -1,9 +1,10 @@
 -- name: create
-INSERT INTO knowledge_bases (team_id, name, embedding_model, store, tags, project_id, region)
-VALUES (
-    %(team_id)s, %(name)s, %(embedding_model)s, %(store)s, %(tags)s, %(project_id)s, %(region)s
-)
-RETURNING *;
+INSERT INTO knowledge_bases (
+    id, team_id, name, embedding_model, store, tags, project_id, region, live_index_version_id
+) VALUES (
+    %(id)s, %(team_id)s, %(name)s, %(embedding_model)s, %(store)s, %(tags)s, %(project_id)s,
+    %(region)s, %(index_version_id)s
+);
 
 -- name: get
 SELECT * FROM knowledge_bases WHERE team_id = %(team_id)s AND id = %(id)s;
@@ -28,18 +29,13 @@ RETURNING *;
 -- name: delete
 DELETE FROM knowledge_bases WHERE team_id = %(team_id)s AND id = %(id)s;
 
--- name: set_live
-UPDATE knowledge_bases SET live_index_version_id = %(index_version_id)s, updated_at = now()
-WHERE team_id = %(team_id)s AND id = %(id)s;
-
 -- name: create_index_version
 INSERT INTO index_versions (
-    team_id, knowledge_base_id, number, parser, embedding_model, max_chunk_size
-)
-SELECT %(team_id)s, %(id)s, coalesce(max(number), 0) + 1, %(parser)s, %(embedding_model)s,
+    id, team_id, knowledge_base_id, number, parser, embedding_model, max_chunk_size
+) VALUES (
+    %(index_version_id)s, %(team_id)s, %(id)s, %(number)s, %(parser)s, %(embedding_model)s,
     %(max_chunk_size)s
-FROM index_versions WHERE knowledge_base_id = %(id)s
-RETURNING id, number, parser, embedding_model, max_chunk_size;
+);
 
 -- name: live_index_version
 SELECT i.id, i.number, i.parser, i.embedding_model, i.max_chunk_size, k.store

@@ -77,10 +77,8 @@ class PgVectorStore:
         dimensions = index.settings.embedding_model.dimensions
         if wrong := {len(vector) for vector in vectors} - {dimensions}:
             raise DimensionMismatch(f"The index has {dimensions} dimensions, not {wrong.pop()}.")
-        rows = [
-            _row(scope, index, document, chunk, vector)
-            for chunk, vector in zip(chunks, vectors, strict=True)
-        ]
+        # On a thread: the words of a long document keep a processor busy for seconds.
+        rows = await asyncio.to_thread(_rows, scope, index, document, chunks, vectors)
         async with _indexed(self._pool, scope, index) as conn:
             await conn.execute(_query("lock", index))
             forgotten = await conn.execute(
@@ -254,6 +252,19 @@ def _query(name: str, index: IndexVersion, **parts: sql.Composable) -> sql.Compo
 
 def _ids(scope: Scope) -> dict[str, UUID]:
     return {"team_id": scope.team_id, "knowledge_base_id": scope.knowledge_base_id}
+
+
+def _rows(
+    scope: Scope,
+    index: IndexVersion,
+    document: DocumentVersion,
+    chunks: Sequence[Chunk],
+    vectors: Sequence[Vector],
+) -> list[dict[str, Any]]:
+    return [
+        _row(scope, index, document, chunk, vector)
+        for chunk, vector in zip(chunks, vectors, strict=True)
+    ]
 
 
 def _row(

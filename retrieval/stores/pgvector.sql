@@ -161,6 +161,6 @@ LIMIT %(limit)s;
 SELECT c.id, c.document_id, c.version_id, c.version_number, c.item_name, c.ingested_at, c.position,
     c.text, c.context, c.char_start, c.char_end, c.page, c.section_path, c.category, c.token_count,
     -(c.embedding <#> %(vector)s), -(w.weights <#> %(weights)s)
-FROM {chunks} c JOIN {words} w USING (id)
+FROM {words} w JOIN {chunks} c USING (id)
 WHERE c.team_id = %(team_id)s AND c.knowledge_base_id = %(knowledge_base_id)s
     AND c.id = ANY(%(ids)s);

@@ -169,8 +169,12 @@ def test_a_mistake_is_one_sentence_and_status_1(home: Path, tmp_path: Path) -> N
         ("add", "animals", tmp_path / "empty"): "There are no files",
         ("delete", "animals", "--document", "x", "--yes"): "Document 'x'.",
     }
+
+    def mistaken(arguments: tuple[str | Path, ...]) -> subprocess.CompletedProcess[str]:
+        return run_kb(home, *arguments, status=1)
+
     with ThreadPoolExecutor(2) as threads:
-        ran = threads.map(lambda arguments: run_kb(home, *arguments, status=1), mistakes)
+        ran = list(threads.map(mistaken, mistakes))
     for done, says in zip(ran, mistakes.values(), strict=True):
         assert one_line(done.stderr).startswith("Error:")
         assert says in done.stderr
@@ -206,6 +210,7 @@ def test_a_command_that_started_postgresql_stops_it() -> None:
 
 def test_help_answers_at_once_and_loads_nothing_heavy(tmp_path: Path) -> None:
     seconds: list[float] = []
+    shown = ""
     for _ in range(5):
         start = time.monotonic()
         shown = run_kb(tmp_path, "--help").stdout

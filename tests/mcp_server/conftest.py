@@ -1,4 +1,4 @@
-"""The MCP door on a real socket, in front of the shared service, with something to find behind it."""
+"""The MCP door on a real socket, with something to find behind it."""
 
 from __future__ import annotations
 

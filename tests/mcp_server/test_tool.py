@@ -10,13 +10,15 @@ from uuid import uuid4
 
 import fastmcp
 import httpx
-import httpx2
 import pytest
 from mcp import Client
-from mcp.client.streamable_http import create_mcp_http_client, streamable_http_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp_types import CallToolResult, TextContent
 
+from kb.service import Service
 from retrieval.filters import FIELDS
+from tests.kb.teams import new_team
 from tests.mcp_server.conftest import Door
 
 RETRIEVE = "retrieve_knowledge_base"
@@ -53,6 +55,7 @@ async def test_clients_of_the_old_and_the_new_protocol_find_both_tools_described
     door: Door, mode: Literal["legacy", "auto"]
 ) -> None:
     async with connected(door, mode) as client:
+        assert client.server_info
         assert client.server_info.name == "kb"
         assert client.instructions
         assert LIST in client.instructions
@@ -145,12 +148,13 @@ async def test_a_key_lists_and_searches_its_own_knowledge_bases_only(
 
 async def test_an_error_is_the_same_sentence_as_over_rest(door: Door) -> None:
     nobody = Door(door.origin, door.secret, uuid4())
-    for at, asked in (
+    cases: list[tuple[Door, dict[str, Any]]] = [
         (nobody, {"query": "parcel"}),
         (door, {"query": "  "}),
         (door, {"query": "x", "filters": {"equals": {"key": "author", "value": "me"}}}),
         (door, {"query": "x", "filters": {"and_all": []}}),
-    ):
+    ]
+    for at, asked in cases:
         result = await call(at, RETRIEVE, knowledge_base_id=str(at.base), **asked)
         assert result.is_error
         assert text_of(result) == (await at.rest(**asked)).json()["message"]
@@ -203,9 +207,7 @@ async def test_without_a_key_that_opens_it_the_door_stays_shut(
     assert isinstance(caught.value, Exception)
 
 
-async def test_a_revoked_key_is_refused_at_once(door: Door, service: Any) -> None:
-    from tests.kb.teams import new_team
-
+async def test_a_revoked_key_is_refused_at_once(door: Door, service: Service) -> None:
     team, secret = await new_team(service)
     mine = Door(door.origin, secret, door.base)
     assert (await post(mine, mine.headers)).status_code == 200
@@ -241,10 +243,6 @@ async def test_a_body_that_is_no_message_is_refused(door: Door) -> None:
 
 
 async def post(door: Door, headers: dict[str, str]) -> httpx.Response:
-    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     async with httpx.AsyncClient(timeout=30) as http:
         return await http.post(door.url, json=message, headers={**ACCEPT, **headers})
-
-
-def test_the_clients_are_the_versions_that_agents_have() -> None:
-    assert httpx2  # mcp 2 and fastmcp 4 speak through it, not through httpx

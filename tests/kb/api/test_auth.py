@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
@@ -189,6 +189,31 @@ async def test_without_a_key_a_body_that_makes_no_sense_is_not_even_looked_at(
                     json={"a": 1},
                 )
                 assert answer.status_code == 401
+
+
+async def test_without_a_key_that_opens_it_no_route_reads_a_body(
+    app: FastAPI, ids: dict[str, Any]
+) -> None:
+    """Or anybody could fill the memory, and with uploads the disk."""
+
+    async def body() -> AsyncIterator[bytes]:
+        read.append("something")
+        yield b"{}"
+
+    for operation in operations(app):
+        if operation.path in OPEN:
+            continue
+        for secret in (None, "kb_wrong"):
+            read: list[str] = []
+            headers = {"content-type": "multipart/form-data; boundary=x"}
+            if "json" in operation.request:
+                headers = {"content-type": "application/json"}
+            async with client_of(app, secret) as http:
+                answer = await http.request(
+                    operation.method, operation.url(ids), content=body(), headers=headers
+                )
+            assert answer.status_code == 401
+            assert read == [], operation
 
 
 async def test_another_teams_key_finds_nothing_under_our_ids_on_any_route(

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from fastapi import FastAPI
 
+from kb.service import Service
+from kb.worker import Worker
 from tests.ingest.parsing import samples
-from tests.kb.api.client import BASE, Api, message_of
+from tests.kb.api.client import BASE, Api, client_of, message_of
+from tests.kb.teams import new_team
 
 PARCELS = """# Front desk
 
@@ -33,7 +38,15 @@ STRANGE = (
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+async def api(app: FastAPI, service: Service, worker: Worker) -> AsyncIterator[Api]:
+    """One team for the whole module: most of its tests only ask."""
+    team, secret = await new_team(service)
+    async with client_of(app, secret) as http:
+        yield Api(http, team, secret, service, worker)
+
+
+@pytest.fixture(scope="module")
 async def base(api: Api) -> UUID:
     return await api.filled({"desk.md": PARCELS, "schools.txt": SCHOOLS})
 
@@ -76,7 +89,7 @@ async def test_answers_in_digitaloceans_shape_with_scores_and_citations(
 
 
 async def test_numbers_pages_of_a_format_that_has_them(api: Api) -> None:
-    base = await api.filled({"report.pdf": samples.pdf(pages=3)})
+    base = await api.filled({"report.pdf": samples.pdf(pages=3)}, "pages")
     found = (await api.retrieve(base, "fox", num_results=20))["results"]
     pages = [(one["metadata"]["page_number"], one["citation"]["page"]) for one in found]
     assert {page for page, _ in pages} <= {1, 2, 3}
@@ -120,7 +133,7 @@ async def test_every_citation_reads_back_exactly_what_was_quoted(api: Api) -> No
         "strange.md": STRANGE,
         "strange.txt": STRANGE,
     }
-    base = await api.filled(files)
+    base = await api.filled(files, "formats")
     seen: set[str] = set()
     for question in (
         "telescope family",
@@ -146,7 +159,7 @@ async def test_every_citation_reads_back_exactly_what_was_quoted(api: Api) -> No
 
 
 async def test_spans_count_code_points_not_bytes_or_utf16(api: Api) -> None:
-    base = await api.filled({"strange.txt": "🔭🔭 cafe\u0301 and tea\n"})
+    base = await api.filled({"strange.txt": "🔭🔭 cafe\u0301 and tea\n"}, "spans")
     document = await api.document(base, "strange.txt")
     path = at(base, document["uuid"], document["version_uuid"])
     whole = (await api.ok("GET", path, params={"start": 0, "end": 1000}))["text"]
@@ -324,7 +337,7 @@ async def test_an_id_that_is_none_is_refused_and_one_of_nobody_not_found(api: Ap
 
 
 async def test_an_empty_knowledge_base_answers_with_nothing(api: Api) -> None:
-    base = await api.create()
+    base = await api.create("empty")
     for alpha in (0, 0.5, 1):
         body = await api.retrieve(base, "anything", alpha=alpha)
         assert body == {"results": [], "total_results": 0, "index_version": 1}

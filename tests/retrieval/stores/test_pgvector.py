@@ -147,7 +147,9 @@ INSERT INTO {chunks} (
 RETURNING 1
 """
 INSERT_WORDS = """
-INSERT INTO {words} (id, team_id, knowledge_base_id, item_name, ingested_at, category, terms, weights)
+INSERT INTO {words} (
+    id, team_id, knowledge_base_id, item_name, ingested_at, category, terms, weights
+)
 SELECT coalesce(max(id), 7), %s, %s, 'x', now(), 'CompositeElement', '{{1}}', '{{1:1}}/1000000000'
 FROM {chunks}
 RETURNING 1
