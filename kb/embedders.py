@@ -17,6 +17,10 @@ class Embedders:
         self._lock = threading.Lock()
         self._loaded: dict[str, Embedder] = {}
 
+    def loaded(self, model: EmbeddingModel) -> Embedder | None:
+        """The model's embedder if it is there at once."""
+        return self._loaded.get(model.id)
+
     def get(self, model: EmbeddingModel) -> Embedder:
         """The model's embedder. Blocks while it loads; raises what loading raises."""
         found = self._loaded.get(model.id)

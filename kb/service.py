@@ -66,7 +66,8 @@ class Service:
         return LiveIndex(
             version=version,
             store=self.stores[store],
-            embedder=await asyncio.to_thread(self.embedders.get, model),
+            embedder=self.embedders.loaded(model)
+            or await asyncio.to_thread(self.embedders.get, model),
         )
 
     async def index_version(self, scope: Scope) -> IndexVersion:

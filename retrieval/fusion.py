@@ -8,6 +8,9 @@ from statistics import fmean, pstdev
 
 from retrieval.store import Candidates
 
+LOWEST_SEMANTIC = -1.0  # the inner product of opposite unit vectors
+LOWEST_LEXICAL = 0.0  # BM25 of a chunk without any of the words
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -57,22 +60,27 @@ class Fusion:
     def contenders(self, candidates: Candidates, wanted: int) -> list[int]:
         """The chunks that can be among the best `wanted` once every score is known.
 
-        A chunk that one leg did not return scores at most the lowest it did return there. What
-        cannot reach the best `wanted` of the chunks that both legs found even so is left out.
+        A chunk that one leg did not return scores at most the lowest that leg did return, and at
+        least the lowest that such a score can be. What cannot reach, at its best, what `wanted`
+        chunks have at their worst is left out.
         """
-        both = candidates.semantic.keys() & candidates.lexical.keys()
-        certain = sorted(
-            (self.score(candidates.semantic[i], candidates.lexical[i]) for i in both), reverse=True
-        )
+        found = candidates.semantic.keys() | candidates.lexical.keys()
+        worst = self._scores(found, candidates, LOWEST_SEMANTIC, LOWEST_LEXICAL)
+        best = self._scores(found, candidates, self.semantic.lowest, self.lexical.lowest)
+        certain = sorted(worst.values(), reverse=True)
         threshold = certain[wanted - 1] if len(certain) >= wanted else float("-inf")
-        bounds = {
+        return [chunk for chunk in found if best[chunk] >= threshold]
+
+    def _scores(
+        self, chunks: Iterable[int], candidates: Candidates, semantic: float, lexical: float
+    ) -> dict[int, float]:
+        """Fused scores, with these for what a leg did not return."""
+        return {
             chunk: self.score(
-                candidates.semantic.get(chunk, self.semantic.lowest),
-                candidates.lexical.get(chunk, self.lexical.lowest),
+                candidates.semantic.get(chunk, semantic), candidates.lexical.get(chunk, lexical)
             )
-            for chunk in candidates.semantic.keys() | candidates.lexical.keys()
+            for chunk in chunks
         }
-        return [chunk for chunk, bound in bounds.items() if bound >= threshold]
 
 
 def best(scores: Mapping[int, float], wanted: int) -> list[int]:

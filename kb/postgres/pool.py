@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from select import select
+
 from pgvector.psycopg import register_vector_async
 from psycopg import AsyncConnection, sql
 from psycopg_pool import AsyncConnectionPool
@@ -21,8 +23,18 @@ def make_pool(dsn: str, *, max_size: int) -> Pool:
         connection_class=AsyncConnection,
         # A prepared statement may keep a generic plan, deaf to the vector and settings at hand.
         kwargs={"prepare_threshold": None},
-        check=AsyncConnectionPool.check_connection,
+        check=_require_alive,
     )
+
+
+async def _require_alive(conn: Connection) -> None:
+    """Raises `OperationalError` where the server has closed the connection.
+
+    That makes its socket readable, which costs nothing to see; the pool's own check is a query.
+    """
+    readable, _, _ = select([conn.fileno()], [], [], 0)
+    if readable:
+        conn.pgconn.consume_input()
 
 
 async def configure(conn: Connection) -> None:

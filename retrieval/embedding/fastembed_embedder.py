@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -60,8 +61,9 @@ class FastEmbedEmbedder:
                 threads=threads,
                 specific_model_path=str(folder),
             )
-            # An export's own limit may be another one, such as the length of its position table.
             assert isinstance(self._runtime.model, OnnxTextModel)
+            self._runtime.model.model = _session(folder / "model.onnx", threads)
+            # An export's own limit may be another one, such as the length of its position table.
             assert self._runtime.model.tokenizer is not None
             self._runtime.model.tokenizer.enable_truncation(  # pyright: ignore[reportUnknownMemberType] its **kwargs have no type
                 model.max_tokens
@@ -116,3 +118,17 @@ class FastEmbedEmbedder:
     def _embed(self, batch: list[str]) -> Vectors:
         # Never `parallel`: its worker processes import the caller's main module again.
         return np.asarray(list(self._runtime.embed(batch, len(batch))), np.float32)
+
+
+def _session(graph: Path, threads: int | None) -> Any:
+    """A session whose idle threads sleep.
+
+    onnxruntime's own wait for the next batch in a busy loop. After a query's few milliseconds that
+    keeps the processors from the database, whose turn it is. fastembed has no switch for it.
+    """
+    onnxruntime: Any = import_module("onnxruntime")  # it has no types
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
