@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import cycle, islice
 from pathlib import Path
-from time import perf_counter, sleep
+from time import perf_counter
 from typing import Annotated
 from uuid import uuid4
 
@@ -40,7 +40,6 @@ from retrieval.store import DocumentVersion, Vector
 MODEL = MODELS[0]
 STORE = "pgvector"
 WARM_UP = 20  # queries of each client that are not counted
-SETTLE_SECONDS = 0.06  # onnxruntime's threads spin for up to 50 ms after each embedding
 MAX_RATIO = 1.5
 
 out = Console(highlight=False)
@@ -210,12 +209,10 @@ class _Caller:
     def ask(self, question: str, vector: Vector) -> Sample:
         """The same question each way."""
         body = {"query": question, "num_results": 10, "alpha": 0.5}
-        sleep(SETTLE_SECONDS)
         start = perf_counter()
         response = self._http.post(self._path, json=body)
         http = perf_counter() - start
         response.raise_for_status()
-        sleep(SETTLE_SECONDS)
         legs = self._legs(question, vector)
         start = perf_counter()
         self._embedder.embed_query(question)

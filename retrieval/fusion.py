@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean, pstdev
 
-from retrieval.store import Candidates
+from retrieval.store import Blend, Candidates
 
 LOWEST_SEMANTIC = -1.0  # the inner product of opposite unit vectors
 LOWEST_LEXICAL = 0.0  # BM25 of a chunk without any of the words
@@ -56,6 +56,14 @@ class Fusion:
     def score(self, semantic: float, lexical: float) -> float:
         """The fused score of a chunk whose scores in both legs are known."""
         return self.alpha * self.semantic(semantic) + (1 - self.alpha) * self.lexical(lexical)
+
+    @property
+    def blend(self) -> Blend:
+        """What a point of either leg counts; the means, alike for all, change no order."""
+        return Blend(
+            semantic=self.alpha / self.semantic.deviation,
+            lexical=(1 - self.alpha) / self.lexical.deviation,
+        )
 
     def contenders(self, candidates: Candidates, wanted: int) -> list[int]:
         """The chunks that can be among the best `wanted` once every score is known.

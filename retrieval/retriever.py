@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,7 +14,7 @@ from retrieval.fusion import Fusion, best
 from retrieval.index import IndexVersion
 from retrieval.passage import Passage, Retrieval
 from retrieval.scope import Scope
-from retrieval.store import Candidates, Store, StoreQuery
+from retrieval.store import Candidates, Store, StoreQuery, Vector
 
 DEFAULT_RESULTS = 10
 DEFAULT_ALPHA = 0.5
@@ -93,32 +94,53 @@ class Retriever:
 
 
 async def _search(scope: Scope, index: LiveIndex, query: Query) -> tuple[Passage, ...]:
-    asked = StoreQuery(
-        vector=await asyncio.to_thread(index.embedder.embed_query, query.text)
-        if query.alpha > 0
-        else None,
-        text=query.text if query.alpha < 1 else None,
-    )
+    text = query.text if query.alpha < 1 else None
+    # Words are searched while the query is still being embedded.
+    embedding = asyncio.ensure_future(_embed(index.embedder, query))
     attempt = 0
     while True:
-        candidates = await index.store.search(
-            scope,
-            index.version,
-            asked,
-            limit=max(MIN_CANDIDATES, query.num_results),
-            filters=query.filters,
-        )
+        candidates = await _candidates(scope, index, query, text, embedding)
         fusion = Fusion.of(candidates, query.alpha)
         ids = _contenders(fusion, candidates, query)
-        stored = await index.store.read(scope, index.version, asked, ids) if ids else []
+        asked = StoreQuery(vector=await embedding, text=text)
+        reading = await index.store.read(
+            scope, index.version, asked, ids, best=query.num_results, blend=fusion.blend
+        )
         attempt += 1
-        if len(stored) == len(ids) or attempt == ATTEMPTS:
+        if reading.found == len(ids) or attempt == ATTEMPTS:
             break  # else a document was replaced in between, and its new chunks are there to find
     passages = [
-        Passage.of(scope, chunk, _score(fusion, chunk.semantic, chunk.lexical)) for chunk in stored
+        Passage.of(scope, chunk, _score(fusion, chunk.semantic, chunk.lexical))
+        for chunk in reading.chunks
     ]
-    passages.sort(key=_rank)
-    return tuple(passages[: query.num_results])
+    return tuple(sorted(passages, key=_rank))
+
+
+async def _embed(embedder: Embedder, query: Query) -> Vector | None:
+    return await asyncio.to_thread(embedder.embed_query, query.text) if query.alpha > 0 else None
+
+
+async def _candidates(
+    scope: Scope,
+    index: LiveIndex,
+    query: Query,
+    text: str | None,
+    embedding: Awaitable[Vector | None],
+) -> Candidates:
+    """What each leg that was asked for finds; they run side by side."""
+
+    async def search(asked: StoreQuery) -> Candidates:
+        limit = max(MIN_CANDIDATES, query.num_results)
+        return await index.store.search(
+            scope, index.version, asked, limit=limit, filters=query.filters
+        )
+
+    async def by_meaning() -> Candidates:
+        return await search(StoreQuery(vector=await embedding))
+
+    by_words = search(StoreQuery(text=text))
+    meaning, words = await asyncio.gather(by_meaning(), by_words)
+    return Candidates(semantic=meaning.semantic, lexical=words.lexical)
 
 
 def _contenders(fusion: Fusion, candidates: Candidates, query: Query) -> list[int]:

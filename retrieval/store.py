@@ -70,6 +70,23 @@ class StoredChunk:
     lexical: float | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blend:
+    """How much a point of either leg's score counts."""
+
+    semantic: float = 1.0
+    lexical: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Chunks read back."""
+
+    chunks: list[StoredChunk]
+    found: int
+    """How many of the chunks asked for are still there, returned or not."""
+
+
 class Store(Protocol):
     """Holds the chunks of index versions. Every call sees one scope's chunks and no others."""
 
@@ -115,9 +132,16 @@ class Store(Protocol):
         ...
 
     async def read(
-        self, scope: Scope, index: IndexVersion, query: StoreQuery, ids: Sequence[int]
-    ) -> list[StoredChunk]:
-        """These chunks with their exact scores, in no order; unknown ids are left out."""
+        self,
+        scope: Scope,
+        index: IndexVersion,
+        query: StoreQuery,
+        ids: Sequence[int],
+        *,
+        best: int,
+        blend: Blend,
+    ) -> Reading:
+        """The best of these chunks by the blend of their exact scores, which come with them."""
         ...
 
     async def count(self, scope: Scope, index: IndexVersion) -> int:

@@ -23,10 +23,12 @@ from retrieval.postgres import Connection, Pool, scoped
 from retrieval.scope import Scope
 from retrieval.sql import load_queries
 from retrieval.store import (
+    Blend,
     Candidates,
     DimensionMismatch,
     DocumentVersion,
     IndexNotFound,
+    Reading,
     StoredChunk,
     StoreQuery,
     Vector,
@@ -179,8 +181,15 @@ class PgVectorStore:
             return {chunk_id: score async for chunk_id, score in rows}
 
     async def read(
-        self, scope: Scope, index: IndexVersion, query: StoreQuery, ids: Sequence[int]
-    ) -> list[StoredChunk]:
+        self,
+        scope: Scope,
+        index: IndexVersion,
+        query: StoreQuery,
+        ids: Sequence[int],
+        *,
+        best: int,
+        blend: Blend,
+    ) -> Reading:
         async with _indexed(self._pool, scope, index) as conn:
             weights = None
             if query.text is not None:
@@ -193,9 +202,15 @@ class PgVectorStore:
                     "vector": None if query.vector is None else HalfVector(query.vector),
                     "weights": weights,
                     "ids": list(ids),
+                    "semantic": blend.semantic,
+                    "lexical": blend.lexical,
+                    "best": best,
                 },
             )
-            return [_stored(row) async for row in rows]
+            found = await rows.fetchall()
+            return Reading(
+                chunks=[_stored(row[:-1]) for row in found], found=found[0][-1] if found else 0
+            )
 
     async def count(self, scope: Scope, index: IndexVersion) -> int:
         async with _indexed(self._pool, scope, index) as conn:

@@ -158,9 +158,17 @@ ORDER BY weights <#> %(weights)s
 LIMIT %(limit)s;
 
 -- name: read
-SELECT c.id, c.document_id, c.version_id, c.version_number, c.item_name, c.ingested_at, c.position,
-    c.text, c.context, c.char_start, c.char_end, c.page, c.section_path, c.category, c.token_count,
-    -(c.embedding <#> %(vector)s), -(w.weights <#> %(weights)s)
-FROM {words} w JOIN {chunks} c USING (id)
-WHERE c.team_id = %(team_id)s AND c.knowledge_base_id = %(knowledge_base_id)s
-    AND c.id = ANY(%(ids)s);
+SELECT id, document_id, version_id, version_number, item_name, ingested_at, position, text,
+    context, char_start, char_end, page, section_path, category, token_count, semantic, lexical,
+    found
+FROM (
+    SELECT w.id, -(c.embedding <#> %(vector)s) AS semantic, -(w.weights <#> %(weights)s) AS lexical,
+        count(*) OVER () AS found
+    FROM {words} w JOIN {chunks} c USING (id)
+    WHERE c.team_id = %(team_id)s AND c.knowledge_base_id = %(knowledge_base_id)s
+        AND w.id = ANY(%(ids)s)
+    ORDER BY coalesce(%(semantic)s * -(c.embedding <#> %(vector)s), 0)
+        + coalesce(%(lexical)s * -(w.weights <#> %(weights)s), 0) DESC,
+        c.item_name, c.char_start, c.id
+    LIMIT %(best)s
+) AS best JOIN {chunks} USING (id);

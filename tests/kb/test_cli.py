@@ -98,7 +98,8 @@ def test_json_is_the_same_from_the_command_line_as_over_http(filled: Path) -> No
     printed = json.loads(run_kb(filled, "search", "animals", "fox dog", "--json").stdout)
     base = json.loads(run_kb(filled, "status", "animals", "--json").stdout)
     listed = json.loads(run_kb(filled, "list", "--json").stdout)
-    with Up(filled) as up, up.client(run_kb(filled, "key", "create", "-q").stdout.strip()) as http:
+    key = run_kb(filled, "key", "create", "-q").stdout.strip()
+    with Up(filled) as up, up.client(key) as http:
         path = f"/v2/gen-ai/knowledge_bases/{base['uuid']}"
         asked = {"query": "fox dog", "num_results": 5}
         assert http.post(f"/v1/{base['uuid']}/retrieve", json=asked).json() == printed

@@ -30,7 +30,7 @@ from retrieval.retriever import (
     Retriever,
 )
 from retrieval.scope import Scope, TeamScope
-from retrieval.store import StoredChunk, StoreQuery
+from retrieval.store import Blend, Reading, StoreQuery
 from retrieval.stores.pgvector import PgVectorStore
 from tests.retrieval.stores import reference_bm25
 from tests.retrieval.stores.makers import (
@@ -225,12 +225,19 @@ class ReplacedMeanwhile(PgVectorStore):
     replacing: Callable[[], Awaitable[None]] | None = None
 
     async def read(
-        self, scope: Scope, index: IndexVersion, query: StoreQuery, ids: Sequence[int]
-    ) -> list[StoredChunk]:
+        self,
+        scope: Scope,
+        index: IndexVersion,
+        query: StoreQuery,
+        ids: Sequence[int],
+        *,
+        best: int,
+        blend: Blend,
+    ) -> Reading:
         replacing, self.replacing = self.replacing, None
         if replacing:
             await replacing()
-        return await super().read(scope, index, query, ids)
+        return await super().read(scope, index, query, ids, best=best, blend=blend)
 
 
 @pytest.mark.parametrize("alpha", [0, 0.5, 1])

@@ -14,7 +14,15 @@ from retrieval.embedding.models import MODELS
 from retrieval.filters import Filter
 from retrieval.index import IndexSettings, IndexVersion
 from retrieval.scope import Scope
-from retrieval.store import Candidates, DocumentVersion, Store, StoredChunk, StoreQuery, Vector
+from retrieval.store import (
+    Blend,
+    Candidates,
+    DocumentVersion,
+    Store,
+    StoredChunk,
+    StoreQuery,
+    Vector,
+)
 
 MODEL = MODELS[0]
 CHUNK_SIZE = MODEL.max_tokens
@@ -126,7 +134,10 @@ class Shelf:
     ) -> list[StoredChunk]:
         """In the order of `ids`."""
         query = StoreQuery(vector=vector, text=text)
-        found = await self.store.read(self.scope, self.index, query, ids)
+        reading = await self.store.read(
+            self.scope, self.index, query, ids, best=len(ids), blend=Blend()
+        )
+        found = reading.chunks
         return sorted(found, key=lambda stored: list(ids).index(stored.id))
 
     async def by_words(self, text: str, *, filters: Filter | None = None) -> list[str]:
