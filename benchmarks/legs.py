@@ -14,7 +14,7 @@ from kb.postgres.schema import SEARCH_PATH, take_role
 from retrieval import bm25
 from retrieval.analysis import TERM_SPACE
 from retrieval.index import IndexVersion
-from retrieval.postgres import SET_SCOPE
+from retrieval.postgres import KNOWLEDGE_BASE, TEAM
 from retrieval.retriever import MIN_CANDIDATES
 from retrieval.scope import Scope
 from retrieval.store import Vector
@@ -55,7 +55,10 @@ class Legs:
         scope, limit = self._scope, MIN_CANDIDATES
         terms = bm25.query_terms(question)
         with self._conn.transaction():
-            self._conn.execute(SET_SCOPE, [str(scope.team_id), str(scope.knowledge_base_id)])
+            self._conn.execute(
+                "SELECT set_config(%s, %s, true), set_config(%s, %s, true)",
+                [TEAM, str(scope.team_id), KNOWLEDGE_BASE, str(scope.knowledge_base_id)],
+            )
             self._conn.execute(
                 "SELECT set_config('hnsw.ef_search', %s, true),"
                 " set_config('hnsw.iterative_scan', 'strict_order', true)",

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from itertools import chain
 from typing import Any
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, sql
 from psycopg_pool import AsyncConnectionPool
 
 from retrieval.scope import Scope, TeamScope
@@ -16,10 +15,8 @@ Connection = AsyncConnection[Any]
 Pool = AsyncConnectionPool[Connection]
 
 # The policies compare these with each row's columns; unset, no row is visible.
-SET_SCOPE = (
-    "SELECT set_config('kb.team_id', %s, true), set_config('kb.knowledge_base_id', %s, true)"
-)
-SET_ANOTHER = ", set_config(%s, %s, true)"
+TEAM = "kb.team_id"
+KNOWLEDGE_BASE = "kb.knowledge_base_id"
 
 
 @asynccontextmanager
@@ -31,10 +28,27 @@ async def scoped(
     `settings` are PostgreSQL's own, for this transaction.
     """
     knowledge_base_id = str(scope.knowledge_base_id) if isinstance(scope, Scope) else ""
-    more = settings or {}
-    async with pool.connection() as conn, conn.transaction():
-        await conn.execute(
-            SET_SCOPE + SET_ANOTHER * len(more),
-            [str(scope.team_id), knowledge_base_id, *chain.from_iterable(more.items())],
-        )
+    local = {TEAM: str(scope.team_id), KNOWLEDGE_BASE: knowledge_base_id, **(settings or {})}
+    async with transaction(pool, local) as conn:
         yield conn
+
+
+@asynccontextmanager
+async def transaction(pool: Pool, settings: Mapping[str, str]) -> AsyncGenerator[Connection]:
+    """One transaction with these settings, begun in a single round trip to the server.
+
+    Needs a pool of connections in autocommit mode.
+    """
+    assignments = [
+        sql.SQL("set_config({}, {}, true)").format(name, value) for name, value in settings.items()
+    ]
+    begin = sql.SQL("BEGIN; SELECT {}").format(sql.SQL(", ").join(assignments))
+    async with pool.connection() as conn:
+        await conn.execute(begin)
+        try:
+            yield conn
+        except BaseException:
+            if not conn.closed:
+                await conn.rollback()
+            raise
+        await conn.commit()

@@ -12,7 +12,7 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from kb.catalog.errors import NotFound
-from retrieval.postgres import Connection, Pool
+from retrieval.postgres import Connection, Pool, transaction
 from retrieval.scope import TeamScope
 from retrieval.sql import load_queries
 
@@ -82,8 +82,7 @@ async def team_of(pool: Pool, secret: str) -> TeamScope | None:
     The only read without a scope: row-level security shows it the presented key's row alone.
     """
     digest = _hash(secret)
-    async with pool.connection() as conn, conn.transaction():
-        await conn.execute(QUERIES["present"], [digest.hex()])
+    async with transaction(pool, {"kb.key_hash": digest.hex()}) as conn:
         row = await (await conn.execute(QUERIES["team_of"], [digest])).fetchone()
     return TeamScope(team_id=row[0]) if row else None
 

@@ -13,9 +13,6 @@ UPDATE api_keys SET revoked_at = coalesce(revoked_at, now())
 WHERE team_id = %(team_id)s AND prefix = %(prefix)s
 RETURNING id, name, prefix, created_at, revoked_at;
 
--- name: present
-SELECT set_config('kb.key_hash', %s, true);
-
 -- name: team_of
 SELECT team_id FROM api_keys WHERE key_hash = %s AND revoked_at IS NULL;
 
