@@ -60,8 +60,7 @@ class Service:
 
     async def live_index(self, scope: Scope) -> LiveIndex:
         """What answers the scope's queries now. Raises `NotFound`."""
-        async with scoped(self.pool, scope) as conn:
-            version, store = await knowledge_bases.live_index_version(scope, conn)
+        version, store = await knowledge_bases.find_live_index_version(scope, self.pool)
         model = version.settings.embedding_model
         return LiveIndex(
             version=version,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, LiteralString, cast
 
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncClientCursor, AsyncConnection, sql
 from psycopg_pool import AsyncConnectionPool
 
 from retrieval.scope import Scope, TeamScope
@@ -27,24 +27,9 @@ async def scoped(
 
     `settings` are PostgreSQL's own, for this transaction.
     """
-    knowledge_base_id = str(scope.knowledge_base_id) if isinstance(scope, Scope) else ""
-    local = {TEAM: str(scope.team_id), KNOWLEDGE_BASE: knowledge_base_id, **(settings or {})}
-    async with transaction(pool, local) as conn:
-        yield conn
-
-
-@asynccontextmanager
-async def transaction(pool: Pool, settings: Mapping[str, str]) -> AsyncGenerator[Connection]:
-    """One transaction with these settings, begun in a single round trip to the server.
-
-    Needs a pool of connections in autocommit mode.
-    """
-    assignments = [
-        sql.SQL("set_config({}, {}, true)").format(name, value) for name, value in settings.items()
-    ]
-    begin = sql.SQL("BEGIN; SELECT {}").format(sql.SQL(", ").join(assignments))
     async with pool.connection() as conn:
-        await conn.execute(begin)
+        # Begun and scoped in one round trip; the connections are in autocommit mode.
+        await conn.execute(_begin({**scope_settings(scope), **(settings or {})}))
         try:
             yield conn
         except BaseException:
@@ -52,3 +37,36 @@ async def transaction(pool: Pool, settings: Mapping[str, str]) -> AsyncGenerator
                 await conn.rollback()
             raise
         await conn.commit()
+
+
+def scope_settings(scope: TeamScope) -> dict[str, str]:
+    """What row-level security compares with, for this scope."""
+    knowledge_base_id = str(scope.knowledge_base_id) if isinstance(scope, Scope) else ""
+    return {TEAM: str(scope.team_id), KNOWLEDGE_BASE: knowledge_base_id}
+
+
+async def fetch_row(
+    pool: Pool, settings: Mapping[str, str], query: LiteralString, parameters: Mapping[str, Any]
+) -> tuple[Any, ...] | None:
+    """The first row of a query in a transaction of its own, all in one round trip."""
+    async with pool.connection() as conn:
+        bound = AsyncClientCursor(conn).mogrify(query, parameters)
+        steps = sql.SQL("{}; {}; COMMIT").format(
+            _begin(settings), sql.SQL(cast("LiteralString", bound.rstrip("; \n")))
+        )
+        try:
+            cursor = await conn.execute(steps)
+            cursor.nextset()  # past BEGIN
+            cursor.nextset()  # past the settings
+            return await cursor.fetchone()
+        except BaseException:
+            if not conn.closed:
+                await conn.rollback()
+            raise
+
+
+def _begin(settings: Mapping[str, str]) -> sql.Composed:
+    assignments = [
+        sql.SQL("set_config({}, {}, true)").format(name, value) for name, value in settings.items()
+    ]
+    return sql.SQL("BEGIN; SELECT {}").format(sql.SQL(", ").join(assignments))

@@ -102,7 +102,7 @@ async def _search(scope: Scope, index: LiveIndex, query: Query) -> tuple[Passage
         candidates = await _candidates(scope, index, query, text, embedding)
         fusion = Fusion.of(candidates, query.alpha)
         ids = _contenders(fusion, candidates, query)
-        asked = StoreQuery(vector=await embedding, text=text)
+        asked = StoreQuery(vector=await embedding, text=text, term_weights=candidates.term_weights)
         reading = await index.store.read(
             scope, index.version, asked, ids, best=query.num_results, blend=fusion.blend
         )
@@ -140,7 +140,9 @@ async def _candidates(
 
     by_words = search(StoreQuery(text=text))
     meaning, words = await asyncio.gather(by_meaning(), by_words)
-    return Candidates(semantic=meaning.semantic, lexical=words.lexical)
+    return Candidates(
+        semantic=meaning.semantic, lexical=words.lexical, term_weights=words.term_weights
+    )
 
 
 def _contenders(fusion: Fusion, candidates: Candidates, query: Query) -> list[int]:

@@ -49,6 +49,8 @@ class StoreQuery:
     """Unit length, shape (dimensions,)."""
 
     text: str | None = None
+    term_weights: Mapping[int, float] | None = None
+    """What a search with this text weighed its terms with, where the caller has it at hand."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,8 @@ class Candidates:
 
     semantic: Mapping[int, float] = field(default_factory=dict[int, float])
     lexical: Mapping[int, float] = field(default_factory=dict[int, float])
+    term_weights: Mapping[int, float] | None = None
+    """What the text's terms were weighed with; saves `read` finding it out again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

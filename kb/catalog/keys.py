@@ -12,7 +12,7 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from kb.catalog.errors import NotFound
-from retrieval.postgres import Connection, Pool, transaction
+from retrieval.postgres import Connection, Pool, fetch_row
 from retrieval.scope import TeamScope
 from retrieval.sql import load_queries
 
@@ -82,8 +82,8 @@ async def team_of(pool: Pool, secret: str) -> TeamScope | None:
     The only read without a scope: row-level security shows it the presented key's row alone.
     """
     digest = _hash(secret)
-    async with transaction(pool, {"kb.key_hash": digest.hex()}) as conn:
-        row = await (await conn.execute(QUERIES["team_of"], [digest])).fetchone()
+    presented = {"kb.key_hash": digest.hex()}
+    row = await fetch_row(pool, presented, QUERIES["team_of"], {"key_hash": digest})
     return TeamScope(team_id=row[0]) if row else None
 
 

@@ -15,7 +15,7 @@ from psycopg.rows import class_row
 from kb.catalog.errors import NameTaken, NotFound
 from retrieval.embedding.models import by_id
 from retrieval.index import IndexSettings, IndexVersion
-from retrieval.postgres import Connection
+from retrieval.postgres import Connection, Pool, fetch_row, scope_settings
 from retrieval.scope import Scope, TeamScope
 from retrieval.sql import load_queries
 
@@ -131,7 +131,20 @@ async def delete(scope: Scope, conn: Connection) -> None:
 
 async def live_index_version(scope: Scope, conn: Connection) -> tuple[IndexVersion, str]:
     """The index version that answers queries, and the name of its store. Raises `NotFound`."""
-    row = await (await conn.execute(QUERIES["live_index_version"], _ids(scope))).fetchone()
+    return _live(scope, await _live_row(scope, conn))
+
+
+async def find_live_index_version(scope: Scope, pool: Pool) -> tuple[IndexVersion, str]:
+    """The same in a transaction of its own, as every query needs it. Raises `NotFound`."""
+    query = QUERIES["live_index_version"]
+    return _live(scope, await fetch_row(pool, scope_settings(scope), query, _ids(scope)))
+
+
+async def _live_row(scope: Scope, conn: Connection) -> tuple[Any, ...] | None:
+    return await (await conn.execute(QUERIES["live_index_version"], _ids(scope))).fetchone()
+
+
+def _live(scope: Scope, row: tuple[Any, ...] | None) -> tuple[IndexVersion, str]:
     if row is None:
         raise NotFound(f"Knowledge base {scope.knowledge_base_id}.")
     *version, store = row

@@ -7,6 +7,7 @@ import json
 import logging
 from typing import Any
 
+import uvloop
 from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
@@ -35,8 +36,12 @@ def up(*, host: str | None, port: int | None) -> None:
         _greet(url, first_key)
 
     try:
-        with listener, open_database(settings, tell) as database:
-            asyncio.run(serve(settings, database, listener, on_ready=on_ready))
+        with (
+            listener,
+            open_database(settings, tell) as database,
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
+            runner.run(serve(settings, database, listener, on_ready=on_ready))
     except ServiceError as exc:
         fail(str(exc))
     except (OperationalError, PoolTimeout) as exc:

@@ -122,11 +122,12 @@ class PgVectorStore:
         limit: int,
         filters: Filter | None,
     ) -> Candidates:
-        semantic, lexical = await asyncio.gather(
+        semantic, words = await asyncio.gather(
             self._search_semantic(scope, index, query.vector, limit, filters),
             self._search_lexical(scope, index, query.text, limit, filters),
         )
-        return Candidates(semantic=semantic, lexical=lexical)
+        weights, lexical = words
+        return Candidates(semantic=semantic, lexical=lexical, term_weights=weights)
 
     async def _search_semantic(
         self,
@@ -158,16 +159,17 @@ class PgVectorStore:
         text: str | None,
         limit: int,
         filters: Filter | None,
-    ) -> dict[int, float]:
+    ) -> tuple[dict[int, float] | None, dict[int, float]]:
+        """The weights of the text's terms, and the scores."""
         if text is None:
-            return {}
+            return None, {}
         condition, parameters = compile_filter(filters)
         # The planner takes comparing two arrays for as cheap as comparing two numbers.
         settings = {"enable_seqscan": "off"}
         async with _indexed(self._pool, scope, index, settings) as conn:
             weights, frequencies = await _query_weights(conn, scope, index, text)
             if not weights:
-                return {}
+                return weights, {}
             rows = await conn.execute(
                 _query("search_lexical", index, filter=condition),
                 {
@@ -178,7 +180,7 @@ class PgVectorStore:
                     "limit": limit,
                 },
             )
-            return {chunk_id: score async for chunk_id, score in rows}
+            return weights, {chunk_id: score async for chunk_id, score in rows}
 
     async def read(
         self,
@@ -193,8 +195,10 @@ class PgVectorStore:
         async with _indexed(self._pool, scope, index) as conn:
             weights = None
             if query.text is not None:
-                known, _ = await _query_weights(conn, scope, index, query.text)
-                weights = SparseVector(known, TERM_SPACE)
+                known = query.term_weights
+                if known is None:
+                    known, _ = await _query_weights(conn, scope, index, query.text)
+                weights = SparseVector(dict(known), TERM_SPACE)
             rows = await conn.execute(
                 _query("read", index),
                 {
