@@ -59,7 +59,7 @@ class Candidates:
 
     semantic: Mapping[int, float] = field(default_factory=dict[int, float])
     lexical: Mapping[int, float] = field(default_factory=dict[int, float])
-    term_weights: Mapping[int, float] | None = None
+    term_weights: Mapping[int, float] | None = field(default=None, compare=False)
     """What the text's terms were weighed with; saves `read` finding it out again."""
 
 
