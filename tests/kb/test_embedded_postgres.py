@@ -352,7 +352,8 @@ def test_refuses_the_data_of_another_major_version(data_dir: Path) -> None:
 
 
 def test_any_folder_name_will_do(fresh_dir: Path) -> None:
-    folder = fresh_dir / "a, 'b' \"c\" $HOME ü"
+    # Not `"` or `$`: initdb passes its own path through a shell, and may run from this folder.
+    folder = fresh_dir / "a, 'b' ü"
     with EmbeddedPostgres(folder) as dsn:
         assert ask(dsn, "SELECT 1") == 1
         sockets = Home.at(folder).sockets
