@@ -27,7 +27,7 @@ class ResultMetadata(ResultModel):
     chunk_category: str
     """`TableChunk` for a table, else `CompositeElement`."""
     page_number: int | None = Field(default=None)
-    """The page the passage starts on, from 1; absent for formats without pages."""
+    """The page the passage starts on, from 1; null for formats without pages."""
 
 
 class ResultCitation(ResultModel):

@@ -131,17 +131,14 @@ async def delete(scope: Scope, conn: Connection) -> None:
 
 async def live_index_version(scope: Scope, conn: Connection) -> tuple[IndexVersion, str]:
     """The index version that answers queries, and the name of its store. Raises `NotFound`."""
-    return _live(scope, await _live_row(scope, conn))
+    cursor = await conn.execute(QUERIES["live_index_version"], _ids(scope))
+    return _live(scope, await cursor.fetchone())
 
 
 async def find_live_index_version(scope: Scope, pool: Pool) -> tuple[IndexVersion, str]:
     """The same in a transaction of its own, as every query needs it. Raises `NotFound`."""
     query = QUERIES["live_index_version"]
     return _live(scope, await fetch_row(pool, scope_settings(scope), query, _ids(scope)))
-
-
-async def _live_row(scope: Scope, conn: Connection) -> tuple[Any, ...] | None:
-    return await (await conn.execute(QUERIES["live_index_version"], _ids(scope))).fetchone()
 
 
 def _live(scope: Scope, row: tuple[Any, ...] | None) -> tuple[IndexVersion, str]:
