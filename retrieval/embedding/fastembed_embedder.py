@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Semaphore
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,12 +30,10 @@ class FastEmbedEmbedder:
     """Embeds on the CPU with onnxruntime. The promises are those of `Embedder`.
 
     Everything is loaded here, in about half a second after fastembed's import, so a broken folder
-    stops the service at its start and not at its first upload. onnxruntime's session may be run
-    from many threads. Passages take turns all the same, batch by batch: one batch uses all cores,
-    so more at once would only take memory, and time from queries. A query takes no turn, it runs
-    beside the batch. With four ingesting threads on two busy cores the median query took 24 to
-    35 ms, without turns 64 to 72 ms, at the same throughput; a query that waits for its turn
-    waits for a whole batch, 0.8 s and more.
+    stops the service at its start and not at its first upload. One run uses one core: a query's few
+    tokens gain nothing from a second one, which the search beside it needs, and as many batches of
+    passages run at a time as there are cores. Passages take turns, whoever's document they are of:
+    more at once would only take memory, and time from queries. A query takes no turn.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class FastEmbedEmbedder:
         threads: int | None = None,
         batch_size: int = 16,
     ) -> None:
-        """`folder` as `weights.find_model_folder` gives it; `threads` per batch, all cores if None.
+        """`folder` as `weights.find_model_folder` gives it; `threads` for passages, else all cores.
 
         Raises UnloadableModel.
         """
@@ -53,16 +54,17 @@ class FastEmbedEmbedder:
 
         self._model = model
         self._batch_size = batch_size
-        self._next, self._running = Lock(), Lock()
+        self._threads = threads or _usable_cores()
+        self._next, self._running = Lock(), Semaphore(self._threads)
         try:
             self._runtime = TextEmbedding(
                 model.hub_id,
                 cache_dir=str(folder),  # unused, but fastembed makes a folder of its own otherwise
-                threads=threads,
+                threads=1,
                 specific_model_path=str(folder),
             )
             assert isinstance(self._runtime.model, OnnxTextModel)
-            self._runtime.model.model = _session(folder / "model.onnx", threads)
+            self._runtime.model.model = _session(folder / "model.onnx")
             # An export's own limit may be another one, such as the length of its position table.
             assert self._runtime.model.tokenizer is not None
             self._runtime.model.tokenizer.enable_truncation(  # pyright: ignore[reportUnknownMemberType] its **kwargs have no type
@@ -93,10 +95,14 @@ class FastEmbedEmbedder:
         lengths = [len(encoding) for encoding in self._tokenizer.encode_batch_fast(prefixed)]
         longest_first = sorted(range(len(prefixed)), key=lengths.__getitem__, reverse=True)
         vectors = np.empty((len(prefixed), self._model.dimensions), np.float32)
-        for start in range(0, len(prefixed), self._batch_size):
-            rows = longest_first[start : start + self._batch_size]
+
+        def embed(rows: list[int]) -> None:
             with self._turn():
                 vectors[rows] = self._embed([prefixed[row] for row in rows])
+
+        starts = range(0, len(prefixed), self._batch_size)
+        with ThreadPoolExecutor(self._threads) as pool:
+            list(pool.map(embed, (longest_first[at : at + self._batch_size] for at in starts)))
         return vectors
 
     def embed_query(self, text: str) -> Vectors:
@@ -107,7 +113,7 @@ class FastEmbedEmbedder:
 
     @contextmanager
     def _turn(self) -> Generator[None]:
-        """One batch's turn. Two locks make it fair: who has just run cannot pass who waits."""
+        """One batch's turn. The second lock makes it fair: who has just run cannot pass who waits."""
         with self._next:
             self._running.acquire()
         try:
@@ -120,15 +126,15 @@ class FastEmbedEmbedder:
         return np.asarray(list(self._runtime.embed(batch, len(batch))), np.float32)
 
 
-def _session(graph: Path, threads: int | None) -> Any:
-    """A session whose idle threads sleep.
+def _usable_cores() -> int:
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))  # a container may have fewer than the machine
+    return os.cpu_count() or 1
 
-    onnxruntime's own wait for the next batch in a busy loop. After a query's few milliseconds that
-    keeps the processors from the database, whose turn it is. fastembed has no switch for it.
-    """
+
+def _session(graph: Path) -> Any:
+    """A session that computes on the thread it is called on; fastembed's has threads of its own."""
     onnxruntime: Any = import_module("onnxruntime")  # it has no types
     options = onnxruntime.SessionOptions()
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    if threads is not None:
-        options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
