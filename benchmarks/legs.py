@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from pgvector import HalfVector, SparseVector
@@ -23,7 +23,6 @@ from retrieval.stores.pgvector import (
     MIN_EF_SEARCH,
     _query,  # pyright: ignore[reportPrivateUsage] the very same SQL rather than a copy of it
 )
-from retrieval.stores.pgvector_filters import compile_filter
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +44,9 @@ class Legs:
         self._conn.execute(SEARCH_PATH)
         register_vector(self._conn)
         self._scope = scope
-        self._semantic = self._compiled("search_semantic", index)
-        self._frequencies = self._compiled("frequencies", index)
-        self._lexical = self._compiled("search_lexical", index)
+        self._semantic: LiteralString = _query("search_semantic", index.id)
+        self._frequencies: LiteralString = _query("frequencies", index.id)
+        self._lexical: LiteralString = _query("search_lexical", index.id)
         self._ids = {"team_id": scope.team_id, "knowledge_base_id": scope.knowledge_base_id}
 
     def __call__(self, question: str, vector: Vector) -> LegTimes:
@@ -87,11 +86,7 @@ class Legs:
         """Give the connection back."""
         self._conn.close()
 
-    def _timed(self, query: bytes, parameters: dict[str, Any]) -> tuple[list[Any], float]:
+    def _timed(self, query: LiteralString, parameters: dict[str, Any]) -> tuple[list[Any], float]:
         start = perf_counter()
         rows = self._conn.execute(query, {**self._ids, **parameters}).fetchall()
         return rows, perf_counter() - start
-
-    def _compiled(self, name: str, index: IndexVersion) -> bytes:
-        condition, _ = compile_filter(None)
-        return _query(name, index, filter=condition).as_bytes(self._conn)

@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     """int8 embeds about twice as fast, at a cosine of 0.99 to the exact vectors."""
 
     embedding_threads: int | None = Field(default=None, ge=1)
-    """Threads that one embedding call uses; all cores unless set."""
+    """Cores that embedding documents may use; all of them unless set. A query uses one."""
 
     host: str = "127.0.0.1"
     """The address `kb up` listens on."""

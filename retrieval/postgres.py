@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from typing import Any, LiteralString, cast
 
-from psycopg import AsyncClientCursor, AsyncConnection, sql
+from psycopg import AsyncClientCursor, AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from retrieval.scope import Scope, TeamScope
@@ -20,16 +21,12 @@ KNOWLEDGE_BASE = "kb.knowledge_base_id"
 
 
 @asynccontextmanager
-async def scoped(
-    pool: Pool, scope: TeamScope, settings: Mapping[str, str] | None = None
-) -> AsyncGenerator[Connection]:
-    """One transaction that sees and may write this scope's rows only; committed at the end.
-
-    `settings` are PostgreSQL's own, for this transaction.
-    """
+async def scoped(pool: Pool, scope: TeamScope) -> AsyncGenerator[Connection]:
+    """One transaction that sees and may write this scope's rows only; committed at the end."""
+    settings = scope_settings(scope)
     async with pool.connection() as conn:
         # Begun and scoped in one round trip; the connections are in autocommit mode.
-        await conn.execute(_begin({**scope_settings(scope), **(settings or {})}))
+        await AsyncClientCursor(conn).execute(_begin(*settings), settings)
         try:
             yield conn
         except BaseException:
@@ -45,28 +42,30 @@ def scope_settings(scope: TeamScope) -> dict[str, str]:
     return {TEAM: str(scope.team_id), KNOWLEDGE_BASE: knowledge_base_id}
 
 
-async def fetch_row(
+async def fetch(
     pool: Pool, settings: Mapping[str, str], query: LiteralString, parameters: Mapping[str, Any]
-) -> tuple[Any, ...] | None:
-    """The first row of a query in a transaction of its own, all in one round trip."""
+) -> list[tuple[Any, ...]]:
+    """A query's rows, read in a transaction of its own with these settings, in one round trip.
+
+    More round trips would cost more than many a query does: each wakes two processes.
+    """
     async with pool.connection() as conn:
-        bound = AsyncClientCursor(conn).mogrify(query, parameters)
-        steps = sql.SQL("{}; {}; COMMIT").format(
-            _begin(settings), sql.SQL(cast("LiteralString", bound.rstrip("; \n")))
-        )
+        cursor = AsyncClientCursor(conn)
         try:
-            cursor = await conn.execute(steps)
+            await cursor.execute(
+                f"{_begin(*settings)}; {query}; COMMIT", {**settings, **parameters}
+            )
             cursor.nextset()  # past BEGIN
             cursor.nextset()  # past the settings
-            return await cursor.fetchone()
+            return await cursor.fetchall()
         except BaseException:
             if not conn.closed:
                 await conn.rollback()
             raise
 
 
-def _begin(settings: Mapping[str, str]) -> sql.Composed:
-    assignments = [
-        sql.SQL("set_config({}, {}, true)").format(name, value) for name, value in settings.items()
-    ]
-    return sql.SQL("BEGIN; SELECT {}").format(sql.SQL(", ").join(assignments))
+@lru_cache
+def _begin(*settings: str) -> LiteralString:
+    """Settings are named by our code, never by a caller of ours; their values are parameters."""
+    assignments = ", ".join(f"set_config('{name}', %({name})s, true)" for name in settings)
+    return cast("LiteralString", f"BEGIN; SELECT {assignments}")

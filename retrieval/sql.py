@@ -10,10 +10,13 @@ NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
 
 def load_queries(path: Path) -> dict[str, LiteralString]:
-    """The queries of a file by name; each follows a line `-- name: what_it_does`."""
+    """The queries of a file by name; each follows a line `-- name: what_it_does`.
+
+    They come without their closing semicolon, so that they can be part of a longer text.
+    """
     _, *parts = NAME.split(path.read_text())
     # Our own files are as trustworthy as string literals, which is what psycopg asks for.
     return {
-        name: cast("LiteralString", body.strip())
+        name: cast("LiteralString", body.strip().removesuffix(";"))
         for name, body in zip(parts[::2], parts[1::2], strict=True)
     }

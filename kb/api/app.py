@@ -53,7 +53,8 @@ def create_app(
     app.add_middleware(RequestIds)
     # A route rather than a mount: clients that are sent on to a trailing slash lose their POST.
     app.router.routes.append(Route(MCP_PATH, endpoint=mcp))
-    for module in (health, knowledge_bases, documents, models, retrieve):
+    # Routes are tried in this order, so the one asked most comes first.
+    for module in (retrieve, health, knowledge_bases, documents, models):
         app.include_router(module.router)
     return app
 

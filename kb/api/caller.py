@@ -14,7 +14,7 @@ from kb.service import Service
 from retrieval.scope import Scope, TeamScope
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:  # async, or it would be called on a thread
     return request.app.state.service
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from kb.catalog.errors import NotFound
-from retrieval.postgres import Connection, Pool, fetch_row
+from retrieval.postgres import Connection, Pool, fetch
 from retrieval.scope import TeamScope
 from retrieval.sql import load_queries
 
@@ -83,8 +83,8 @@ async def team_of(pool: Pool, secret: str) -> TeamScope | None:
     """
     digest = _hash(secret)
     presented = {"kb.key_hash": digest.hex()}
-    row = await fetch_row(pool, presented, QUERIES["team_of"], {"key_hash": digest})
-    return TeamScope(team_id=row[0]) if row else None
+    rows = await fetch(pool, presented, QUERIES["team_of"], {"key_hash": digest})
+    return TeamScope(team_id=rows[0][0]) if rows else None
 
 
 def _hash(secret: str) -> bytes:

@@ -15,7 +15,7 @@ from psycopg.rows import class_row
 from kb.catalog.errors import NameTaken, NotFound
 from retrieval.embedding.models import by_id
 from retrieval.index import IndexSettings, IndexVersion
-from retrieval.postgres import Connection, Pool, fetch_row, scope_settings
+from retrieval.postgres import Connection, Pool, fetch, scope_settings
 from retrieval.scope import Scope, TeamScope
 from retrieval.sql import load_queries
 
@@ -138,7 +138,8 @@ async def live_index_version(scope: Scope, conn: Connection) -> tuple[IndexVersi
 async def find_live_index_version(scope: Scope, pool: Pool) -> tuple[IndexVersion, str]:
     """The same in a transaction of its own, as every query needs it. Raises `NotFound`."""
     query = QUERIES["live_index_version"]
-    return _live(scope, await fetch_row(pool, scope_settings(scope), query, _ids(scope)))
+    rows = await fetch(pool, scope_settings(scope), query, _ids(scope))
+    return _live(scope, rows[0] if rows else None)
 
 
 def _live(scope: Scope, row: tuple[Any, ...] | None) -> tuple[IndexVersion, str]:

@@ -113,7 +113,7 @@ class FastEmbedEmbedder:
 
     @contextmanager
     def _turn(self) -> Generator[None]:
-        """One batch's turn. The second lock makes it fair: who has just run cannot pass who waits."""
+        """One batch's turn. The second lock makes it fair: who has run cannot pass who waits."""
         with self._next:
             self._running.acquire()
         try:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString, cast
 from uuid import UUID
 
 import numpy as np
 from pgvector import HalfVector, SparseVector
 from psycopg import errors, sql
+from pydantic_core import to_json
 
 from retrieval import bm25
 from retrieval.analysis import TERM_SPACE
 from retrieval.chunk import Chunk
 from retrieval.filters import Filter
 from retrieval.index import IndexVersion
-from retrieval.postgres import Connection, Pool, scoped
+from retrieval.postgres import Connection, Pool, fetch, scope_settings, scoped
 from retrieval.scope import Scope
 from retrieval.sql import load_queries
 from retrieval.store import (
@@ -49,12 +51,12 @@ class PgVectorStore:
 
     async def create(self, scope: Scope, index: IndexVersion) -> None:
         async with scoped(self._pool, scope) as conn:
-            await conn.execute(_query("lock", index))
+            await conn.execute(_query("lock", index.id))
             if not await _exists(conn, index):
                 await conn.execute(
-                    _query(
+                    _composed(
                         "create",
-                        index,
+                        index.id,
                         dimensions=sql.Literal(index.settings.embedding_model.dimensions),
                         team_id=sql.Literal(str(scope.team_id)),
                         knowledge_base_id=sql.Literal(str(scope.knowledge_base_id)),
@@ -63,10 +65,10 @@ class PgVectorStore:
 
     async def drop(self, scope: Scope, index: IndexVersion) -> None:
         async with scoped(self._pool, scope) as conn:
-            await conn.execute(_query("lock", index))
+            await conn.execute(_query("lock", index.id))
             # Row-level security does not guard whole tables: only their own scope may drop them.
             if await _exists(conn, index) and await _is_ours(conn, scope, index):
-                await conn.execute(_query("drop", index))
+                await conn.execute(_query("drop", index.id))
 
     async def replace(
         self,
@@ -81,10 +83,16 @@ class PgVectorStore:
             raise DimensionMismatch(f"The index has {dimensions} dimensions, not {wrong.pop()}.")
         # On a thread: the words of a long document keep a processor busy for seconds.
         rows = await asyncio.to_thread(_rows, scope, index, document, chunks, vectors)
-        async with _indexed(self._pool, scope, index) as conn:
-            await conn.execute(_query("lock", index))
+        with _found(index):
+            await self._replace(scope, index, document.document_id, rows)
+
+    async def _replace(
+        self, scope: Scope, index: IndexVersion, document_id: UUID, rows: list[dict[str, Any]]
+    ) -> None:
+        async with scoped(self._pool, scope) as conn:
+            await conn.execute(_query("lock", index.id))
             forgotten = await conn.execute(
-                _query("forget", index), {**_ids(scope), "document_id": document.document_id}
+                _query("forget", index.id), {**_ids(scope), "document_id": document_id}
             )
             deltas: Counter[int] = Counter()
             async for (terms,) in forgotten:
@@ -93,10 +101,10 @@ class PgVectorStore:
                 deltas.update([EVERY_CHUNK, *row["terms"]])
             if rows:
                 async with conn.cursor() as cursor:
-                    await cursor.executemany(_query("insert", index), rows)
+                    await cursor.executemany(_query("insert", index.id), rows)
             changed = sorted((term, delta) for term, delta in deltas.items() if delta)
             await conn.execute(
-                _query("add_frequencies", index),
+                _query("add_frequencies", index.id),
                 {
                     **_ids(scope),
                     "terms": [term for term, _ in changed],
@@ -107,11 +115,9 @@ class PgVectorStore:
     async def vectors(
         self, scope: Scope, index: IndexVersion, document_id: UUID
     ) -> dict[bytes, Vector]:
-        async with _indexed(self._pool, scope, index) as conn:
-            rows = await conn.execute(
-                _query("vectors", index), {**_ids(scope), "document_id": document_id}
-            )
-            return {bytes(digest): _to_vector(half) async for digest, half in rows}
+        query = _query("vectors", index.id)
+        rows = await self._fetch(scope, index, query, {"document_id": document_id})
+        return {bytes(digest): _to_vector(half) for digest, half in rows}
 
     async def search(
         self,
@@ -140,17 +146,18 @@ class PgVectorStore:
         if vector is None:
             return {}
         condition, parameters = compile_filter(filters)
-        settings = {
-            "hnsw.ef_search": str(min(max(limit, MIN_EF_SEARCH), MAX_EF_SEARCH)),
-            # Without it, a filter leaves only what happens to be among the nearest ef_search.
-            "hnsw.iterative_scan": "strict_order",
-        }
-        async with _indexed(self._pool, scope, index, settings) as conn:
-            rows = await conn.execute(
-                _query("search_semantic", index, filter=condition),
-                {**_ids(scope), **parameters, "vector": HalfVector(vector), "limit": limit},
-            )
-            return {chunk_id: score async for chunk_id, score in rows}
+        rows = await self._fetch(
+            scope,
+            index,
+            _query("search_semantic", index.id, condition.as_string()),
+            {**parameters, "vector": _literal(vector), "limit": limit},
+            {
+                "hnsw.ef_search": str(min(max(limit, MIN_EF_SEARCH), MAX_EF_SEARCH)),
+                # Without it, a filter leaves only what happens to be among the nearest ef_search.
+                "hnsw.iterative_scan": "strict_order",
+            },
+        )
+        return _scores(rows)
 
     async def _search_lexical(
         self,
@@ -163,24 +170,36 @@ class PgVectorStore:
         """The weights of the text's terms, and the scores."""
         if text is None:
             return None, {}
+        weights, frequencies = await self._query_weights(scope, index, text)
+        if not weights:
+            return weights, {}
         condition, parameters = compile_filter(filters)
-        # The planner takes comparing two arrays for as cheap as comparing two numbers.
-        settings = {"enable_seqscan": "off"}
-        async with _indexed(self._pool, scope, index, settings) as conn:
-            weights, frequencies = await _query_weights(conn, scope, index, text)
-            if not weights:
-                return weights, {}
-            rows = await conn.execute(
-                _query("search_lexical", index, filter=condition),
-                {
-                    **_ids(scope),
-                    **parameters,
-                    "weights": SparseVector(weights, TERM_SPACE),
-                    "rarest": bm25.rarest(frequencies, weights, bm25.CANDIDATE_BUDGET),
-                    "limit": limit,
-                },
-            )
-            return weights, {chunk_id: score async for chunk_id, score in rows}
+        rows = await self._fetch(
+            scope,
+            index,
+            _query("search_lexical", index.id, condition.as_string()),
+            {
+                **parameters,
+                "weights": SparseVector(weights, TERM_SPACE),
+                "rarest": bm25.rarest(frequencies, weights, bm25.CANDIDATE_BUDGET),
+                "limit": limit,
+            },
+            # The planner takes comparing two arrays for as cheap as comparing two numbers.
+            {"enable_seqscan": "off"},
+        )
+        return weights, _scores(rows)
+
+    async def _query_weights(
+        self, scope: Scope, index: IndexVersion, text: str
+    ) -> tuple[dict[int, float], dict[int, int]]:
+        """The query's side of BM25, and how many chunks hold each of its terms."""
+        terms = bm25.query_terms(text)
+        asked = {"terms": [EVERY_CHUNK, *terms]}
+        frequencies: dict[int, int] = dict(
+            await self._fetch(scope, index, _query("frequencies", index.id), asked)
+        )
+        chunks = frequencies.pop(EVERY_CHUNK, 0)
+        return bm25.query_weights(terms, frequencies, chunks), frequencies
 
     async def read(
         self,
@@ -192,78 +211,77 @@ class PgVectorStore:
         best: int,
         blend: Blend,
     ) -> Reading:
-        async with _indexed(self._pool, scope, index) as conn:
-            weights = None
-            if query.text is not None:
-                known = query.term_weights
-                if known is None:
-                    known, _ = await _query_weights(conn, scope, index, query.text)
-                weights = SparseVector(dict(known), TERM_SPACE)
-            rows = await conn.execute(
-                _query("read", index),
-                {
-                    **_ids(scope),
-                    "vector": None if query.vector is None else HalfVector(query.vector),
-                    "weights": weights,
-                    "ids": list(ids),
-                    "semantic": blend.semantic,
-                    "lexical": blend.lexical,
-                    "best": best,
-                },
-            )
-            found = await rows.fetchall()
-            return Reading(
-                chunks=[_stored(row[:-1]) for row in found], found=found[0][-1] if found else 0
-            )
+        weights = query.term_weights
+        if weights is None and query.text is not None:
+            weights, _ = await self._query_weights(scope, index, query.text)
+        found = await self._fetch(
+            scope,
+            index,
+            _query("read", index.id),
+            {
+                "vector": None if query.vector is None else _literal(query.vector),
+                "weights": None if weights is None else SparseVector(dict(weights), TERM_SPACE),
+                "ids": list(ids),
+                "semantic": blend.semantic,
+                "lexical": blend.lexical,
+                "best": best,
+            },
+        )
+        return Reading(
+            chunks=[_stored(row[:-1]) for row in found], found=found[0][-1] if found else 0
+        )
 
     async def count(self, scope: Scope, index: IndexVersion) -> int:
-        async with _indexed(self._pool, scope, index) as conn:
-            row = await (await conn.execute(_query("count", index), _ids(scope))).fetchone()
-            assert row
-            return int(row[0])
+        ((chunks,),) = await self._fetch(scope, index, _query("count", index.id), {})
+        return int(chunks)
+
+    async def _fetch(
+        self,
+        scope: Scope,
+        index: IndexVersion,
+        query: LiteralString,
+        parameters: Mapping[str, Any],
+        settings: Mapping[str, str] | None = None,
+    ) -> list[Any]:
+        """The rows of a query that names its scope; `settings` are PostgreSQL's, for it alone."""
+        settings = {**scope_settings(scope), **(settings or {})}
+        with _found(index):
+            return await fetch(self._pool, settings, query, {**_ids(scope), **parameters})
 
 
-@asynccontextmanager
-async def _indexed(
-    pool: Pool, scope: Scope, index: IndexVersion, settings: Mapping[str, str] | None = None
-) -> AsyncGenerator[Connection]:
-    """A scoped transaction in which a missing or foreign table means: no such index."""
+@contextmanager
+def _found(index: IndexVersion) -> Generator[None]:
+    """Here a missing or foreign table means: no such index."""
     try:
-        async with scoped(pool, scope, settings) as conn:
-            yield conn
+        yield
     except (errors.UndefinedTable, errors.CheckViolation) as exc:
         raise IndexNotFound(f"Index version {index.number} ({index.id}).") from exc
 
 
 async def _exists(conn: Connection, index: IndexVersion) -> bool:
-    row = await (await conn.execute(_query("exists", index))).fetchone()
+    row = await (await conn.execute(_query("exists", index.id))).fetchone()
     return bool(row and row[0])
 
 
 async def _is_ours(conn: Connection, scope: Scope, index: IndexVersion) -> bool:
-    rows = await conn.execute(_query("frequencies", index), {**_ids(scope), "terms": [EVERY_CHUNK]})
+    query = _query("frequencies", index.id)
+    rows = await conn.execute(query, {**_ids(scope), "terms": [EVERY_CHUNK]})
     return await rows.fetchone() is not None
 
 
-async def _query_weights(
-    conn: Connection, scope: Scope, index: IndexVersion, text: str
-) -> tuple[dict[int, float], dict[int, int]]:
-    """The query's side of BM25, and how many chunks hold each of its terms."""
-    terms = bm25.query_terms(text)
-    rows = await conn.execute(
-        _query("frequencies", index), {**_ids(scope), "terms": [EVERY_CHUNK, *terms]}
-    )
-    frequencies: dict[int, int] = {term: chunks async for term, chunks in rows}
-    chunks = frequencies.pop(EVERY_CHUNK, 0)
-    return bm25.query_weights(terms, frequencies, chunks), frequencies
+@lru_cache(maxsize=1024)
+def _query(name: str, index_id: UUID, condition: str = "true") -> LiteralString:
+    """A query on an index version's tables."""
+    filled = _composed(name, index_id, filter=sql.SQL(cast("LiteralString", condition)))
+    return cast("LiteralString", filled.as_string())
 
 
-def _query(name: str, index: IndexVersion, **parts: sql.Composable) -> sql.Composed:
-    chunks = f"chunks_{index.id.hex}"
+def _composed(name: str, index_id: UUID, **parts: sql.Composable) -> sql.Composed:
+    chunks = f"chunks_{index_id.hex}"
     return sql.SQL(QUERIES[name]).format(
         chunks=sql.Identifier("kb", chunks),
-        words=sql.Identifier("kb", f"words_{index.id.hex}"),
-        terms=sql.Identifier("kb", f"terms_{index.id.hex}"),
+        words=sql.Identifier("kb", f"words_{index_id.hex}"),
+        terms=sql.Identifier("kb", f"terms_{index_id.hex}"),
         name=sql.Literal(f"kb.{chunks}"),
         **parts,
     )
@@ -307,7 +325,7 @@ def _row(
         "category": chunk.category,
         "token_count": chunk.token_count,
         "content_hash": chunk.content_hash,
-        "embedding": HalfVector(vector),
+        "embedding": _literal(vector),
         "terms": sorted(weights),
         "weights": SparseVector(weights, TERM_SPACE),
     }
@@ -356,6 +374,16 @@ def _stored(row: Sequence[Any]) -> StoredChunk:
         semantic=semantic,
         lexical=lexical,
     )
+
+
+def _scores(rows: Iterable[tuple[int, float]]) -> dict[int, float]:
+    """Inner products by chunk; pgvector's operator gives them negated, as distances."""
+    return {chunk_id: -distance for chunk_id, distance in rows}
+
+
+def _literal(vector: Vector) -> str:
+    """The vector in halfvec's text form, which JSON's is; pgvector's own takes 15 times as long."""
+    return to_json(vector.astype(np.float16).tolist()).decode()
 
 
 def _to_vector(half: HalfVector) -> Vector:

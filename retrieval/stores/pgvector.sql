@@ -144,17 +144,17 @@ WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
     AND term = ANY(%(terms)s);
 
 -- name: search_semantic
-SELECT id, -(embedding <#> %(vector)s) FROM {chunks}
+SELECT id, embedding <#> %(vector)s AS distance FROM {chunks}
 WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND {filter}
-ORDER BY embedding <#> %(vector)s
+ORDER BY distance
 LIMIT %(limit)s;
 
 -- name: search_lexical
-SELECT id, -(weights <#> %(weights)s) FROM {words}
+SELECT id, weights <#> %(weights)s AS distance FROM {words}
 WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
     AND kb.scope_team() = %(team_id)s AND kb.scope_knowledge_base() = %(knowledge_base_id)s
     AND terms && %(rarest)s::integer[] AND {filter}
-ORDER BY weights <#> %(weights)s
+ORDER BY distance
 LIMIT %(limit)s;
 
 -- name: read
@@ -162,13 +162,16 @@ SELECT id, document_id, version_id, version_number, item_name, ingested_at, posi
     context, char_start, char_end, page, section_path, category, token_count, semantic, lexical,
     found
 FROM (
-    SELECT w.id, -(c.embedding <#> %(vector)s) AS semantic, -(w.weights <#> %(weights)s) AS lexical,
-        count(*) OVER () AS found
-    FROM {words} w JOIN {chunks} c USING (id)
-    WHERE c.team_id = %(team_id)s AND c.knowledge_base_id = %(knowledge_base_id)s
-        AND w.id = ANY(%(ids)s)
-    ORDER BY coalesce(%(semantic)s * -(c.embedding <#> %(vector)s), 0)
-        + coalesce(%(lexical)s * -(w.weights <#> %(weights)s), 0) DESC,
-        c.item_name, c.char_start, c.id
+    SELECT *, count(*) OVER () AS found
+    FROM (
+        SELECT c.id, -(c.embedding <#> %(vector)s) AS semantic,
+            -(w.weights <#> %(weights)s) AS lexical, c.item_name, c.char_start
+        FROM {words} w JOIN {chunks} c USING (id)
+        WHERE c.team_id = %(team_id)s AND c.knowledge_base_id = %(knowledge_base_id)s
+            AND w.id = ANY(%(ids)s)
+        OFFSET 0 -- or each score would be reckoned once more where it is named
+    ) AS scored
+    ORDER BY coalesce(%(semantic)s * semantic, 0) + coalesce(%(lexical)s * lexical, 0) DESC,
+        item_name, char_start, id
     LIMIT %(best)s
-) AS best JOIN {chunks} USING (id);
+) AS best JOIN {chunks} USING (id, item_name, char_start);

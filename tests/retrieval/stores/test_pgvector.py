@@ -119,7 +119,8 @@ async def test_a_transaction_without_a_scope_sees_nothing(pool: Pool, shelf: She
 
 async def test_ranking_by_words_uses_the_index_on_terms(pool: Pool, shelf: Shelf) -> None:
     query = "EXPLAIN SELECT id FROM {words} WHERE terms && %s::integer[]"
-    async with scoped(pool, shelf.scope, {"enable_seqscan": "off"}) as conn:
+    async with scoped(pool, shelf.scope) as conn:
+        await conn.execute("SET LOCAL enable_seqscan TO off")
         plan = await rows(conn, query, shelf, [1])
     assert any("Bitmap Index Scan" in line for (line,) in plan)
 
