@@ -11,21 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import httpx
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress
 from rich.table import Table
 
 from benchmarks import beir
 from benchmarks.client import Client, connected, side_by_side
 from benchmarks.metrics import ndcg, recall
 from benchmarks.service import Running, ServiceFailed, data_folder, running
+from benchmarks.terminal import err, out, progress_bars
 from benchmarks.yardsticks import YARDSTICKS, Yardstick
 from kb.settings import Settings
 from kb.wiring import make_embedders
@@ -40,8 +33,6 @@ QUERIES_AT_ONCE = 4
 NUM_RESULTS = 100  # counts chunks: a document cut in two may take two of the places
 POLL_SECONDS = 2.0
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
 
 
@@ -124,7 +115,7 @@ async def measure(
     service: Running, collection: beir.Collection, limit: int | None
 ) -> list[Figures]:
     """Load the collection where it is not loaded yet, and ask its queries at every alpha."""
-    with _progress() as progress:
+    with progress_bars() as progress:
         async with connected(service) as client:
             chosen = _chosen(collection, limit)
             bases = {
@@ -259,17 +250,6 @@ def _table(figures: Iterable[Figures]) -> Table:
             end_section=True,
         )
     return table
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=err,
-    )
 
 
 if __name__ == "__main__":

@@ -19,8 +19,7 @@ from typing import Annotated
 from uuid import uuid4
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 from rich.table import Table
 
 from benchmarks import beir, material
@@ -28,6 +27,7 @@ from benchmarks.legs import Legs, LegTimes
 from benchmarks.metrics import percentile
 from benchmarks.mixture import CHUNKS_IN_DOCUMENT, KNOWN_SENTENCES, Mixture, mix
 from benchmarks.service import Running, ServiceFailed, data_folder, running
+from benchmarks.terminal import err, out, progress_bars
 from kb.auth import operator_scope
 from kb.catalog.errors import NotFound
 from kb.embedders import Embedders
@@ -46,8 +46,6 @@ WARM_UP = 20  # queries of each client that are not counted
 TURN = 10
 MAX_RATIO = 1.5
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
 
 
@@ -136,7 +134,7 @@ async def _require_corpus(
             if await service.stores[STORE].count(scope, index) == chunks:
                 return Target(scope, index)
             await service.delete_knowledge_base(scope)  # loading it was interrupted
-        with _progress() as progress:
+        with progress_bars() as progress:
             bar = progress.add_task("Embedding sentences", total=KNOWN_SENTENCES)
             mixture = mix(
                 source.sentences,
@@ -178,7 +176,7 @@ def _measure(
     """Ask the questions, shared out among that many clients at a time."""
     vectors = {question: embedder.embed_query(question) for question in set(questions)}
     # Drawn between turns only: drawing takes a core that the service is using.
-    with _progress(auto_refresh=False) as progress:
+    with progress_bars(auto_refresh=False) as progress:
         bar = progress.add_task("Asking", total=len(questions) + clients * WARM_UP)
 
         def ask(mine: Sequence[str]) -> list[Sample]:
@@ -267,17 +265,6 @@ def _report(samples: Sequence[Sample], title: str) -> float:
         soft_wrap=True,
     )
     return ratio
-
-
-def _progress(*, auto_refresh: bool = True) -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=err,
-        auto_refresh=auto_refresh,
-    )
 
 
 if __name__ == "__main__":

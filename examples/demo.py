@@ -55,8 +55,13 @@ def main() -> int:
     subprocess.run(add, env=environment, check=True)
     with running(data_dir) as service:
         console.rule(f"kb up serves {service.url}")
-        knowledge_base_id = json.loads(kb(environment, "status", KNOWLEDGE_BASE, "--json"))["uuid"]
-        good = [ask(question, environment, service, knowledge_base_id) for question in questions()]
+        asked = questions()
+        from_cli = ask_cli([question.text for question in asked], environment)
+        knowledge_base_id = find_id(service)
+        good = [
+            ask(question, service, knowledge_base_id, cli)
+            for question, cli in zip(asked, from_cli, strict=True)
+        ]
     console.rule()
     console.print(
         f"{sum(good)} of {len(good)} questions answered rightly, and alike through all three doors."
@@ -66,12 +71,10 @@ def main() -> int:
     return 0 if all(good) else 1
 
 
-def ask(
-    question: Question, environment: dict[str, str], service: Running, knowledge_base_id: str
-) -> bool:
-    """One question through the three doors; whether the fact is found and all agree."""
+def ask(question: Question, service: Running, knowledge_base_id: str, cli: Results) -> bool:
+    """One question, also through the other two doors; whether the fact is found and all agree."""
     doors = {
-        "CLI": ask_cli(question.text, environment),
+        "CLI": cli,
         "REST": ask_rest(question.text, service, knowledge_base_id),
         "MCP": asyncio.run(ask_mcp(question.text, service, knowledge_base_id)),
     }
@@ -93,18 +96,29 @@ def ask(
     return right and alike
 
 
-def ask_cli(query: str, environment: dict[str, str]) -> Results:
-    """`kb search`."""
-    return json.loads(
-        kb(environment, "search", KNOWLEDGE_BASE, query, "--top-k", str(TOP), "--json")
-    )["results"]
+def ask_cli(queries: list[str], environment: dict[str, str]) -> list[Results]:
+    """`kb search` with a question a line on standard input."""
+    printed = kb(
+        environment,
+        *("search", KNOWLEDGE_BASE, "-", "--top-k", str(TOP), "--json"),
+        stdin="\n".join(queries),
+    )
+    return [json.loads(line)["results"] for line in printed.splitlines()]
+
+
+def find_id(service: Running) -> str:
+    """`GET /v2/gen-ai/knowledge_bases` has it."""
+    response = httpx.get(f"{service.url}/v2/gen-ai/knowledge_bases", headers=headers(service))
+    response.raise_for_status()
+    listed = response.json()["knowledge_bases"]
+    return next(one["uuid"] for one in listed if one["name"] == KNOWLEDGE_BASE)
 
 
 def ask_rest(query: str, service: Running, knowledge_base_id: str) -> Results:
     """`POST /v1/{knowledge_base_uuid}/retrieve`."""
     response = httpx.post(
         f"{service.url}/v1/{knowledge_base_id}/retrieve",
-        headers={"Authorization": f"Bearer {service.api_key}"},
+        headers=headers(service),
         json={"query": query, "num_results": TOP},
         timeout=60,
     )
@@ -114,8 +128,8 @@ def ask_rest(query: str, service: Running, knowledge_base_id: str) -> Results:
 
 async def ask_mcp(query: str, service: Running, knowledge_base_id: str) -> Results:
     """The tool `retrieve_knowledge_base`, as an agent calls it."""
-    headers = {"Authorization": f"Bearer {service.api_key}"}
-    async with Client(StreamableHttpTransport(f"{service.url}/v1/mcp", headers)) as client:
+    transport = StreamableHttpTransport(f"{service.url}/v1/mcp", headers(service))
+    async with Client(transport) as client:
         arguments = {"knowledge_base_id": knowledge_base_id, "query": query, "num_results": TOP}
         answer = await client.call_tool("retrieve_knowledge_base", arguments)
     assert answer.structured_content
@@ -125,12 +139,22 @@ async def ask_mcp(query: str, service: Running, knowledge_base_id: str) -> Resul
 KB = [sys.executable, "-m", "kb"]
 
 
-def kb(environment: dict[str, str], *arguments: str) -> str:
+def kb(environment: dict[str, str], *arguments: str, stdin: str = "") -> str:
     """What a command of ours prints."""
     done = subprocess.run(
-        [*KB, *arguments], env=environment, stdout=subprocess.PIPE, text=True, check=True
+        [*KB, *arguments],
+        env=environment,
+        input=stdin,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
     return done.stdout
+
+
+def headers(service: Running) -> dict[str, str]:
+    """The key, as both doors over HTTP take it."""
+    return {"Authorization": f"Bearer {service.api_key}"}
 
 
 def questions() -> list[Question]:

@@ -14,12 +14,19 @@ app = typer.Typer(
     name="kb",
     help="Documents in, cited passages out: a knowledge-base service with REST, MCP and this.",
     no_args_is_help=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode=None,  # loading what would draw boxes takes longer than all of `kb --help`
     pretty_exceptions_enable=False,
-    epilog="Start with:  `kb create handbook`  `kb add handbook docs/`  "
-    '`kb search handbook "How long may a parcel wait?"`',
+    epilog="""Start with:
+
+    \b
+      kb create handbook
+      kb add handbook docs/
+      kb search handbook "How long may a parcel wait?"
+    """,
 )
-keys = typer.Typer(no_args_is_help=True, help="API keys for the REST and MCP doors.")
+keys = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="API keys for the REST and MCP doors."
+)
 app.add_typer(keys, name="key")
 
 KnowledgeBase = Annotated[str, typer.Argument(help="Name or id of a knowledge base.")]
@@ -46,7 +53,7 @@ def options(
     del version
 
 
-@app.command(epilog="Example:  `kb up --port 9000`")
+@app.command(epilog="Example: kb up --port 9000")
 def up(
     host: Annotated[str | None, typer.Option(help="Address to listen on; 127.0.0.1.")] = None,
     port: Annotated[
@@ -59,7 +66,7 @@ def up(
     command.up(host=host, port=port)
 
 
-@app.command(epilog="Example:  `kb create handbook --max-chunk-size 200`")
+@app.command(epilog="Example: kb create handbook --max-chunk-size 200")
 def create(
     name: Annotated[str, typer.Argument(help="2 to 63 letters, digits, dashes and periods.")],
     model: Annotated[str, typer.Option(help="Embedding model.")] = "all-mini-lm-l6-v2",
@@ -104,7 +111,14 @@ def delete(
     _run(bases.delete(knowledge_base, document=document))
 
 
-@app.command(epilog="Examples:  `kb add handbook guide.pdf`  `kb add handbook docs/ faq.md`")
+@app.command(
+    epilog="""Examples:
+
+    \b
+      kb add handbook guide.pdf
+      kb add handbook docs/ faq.md
+    """
+)
 def add(
     knowledge_base: KnowledgeBase,
     paths: Annotated[
@@ -121,10 +135,20 @@ def add(
     _run(command.add(knowledge_base, paths))
 
 
-@app.command(epilog='Example:  `kb search handbook "fault code E17" --alpha 0.2 --top-k 3`')
+@app.command(
+    epilog="""Examples:
+
+    \b
+      kb search handbook "fault code E17" --alpha 0.2 --top-k 3
+      kb search handbook - --json < questions.txt
+    """
+)
 def search(
     knowledge_base: KnowledgeBase,
-    query: Annotated[str, typer.Argument(help="What to look for, in plain words.")],
+    query: Annotated[
+        str,
+        typer.Argument(help="What to look for, in plain words; - reads questions, one a line."),
+    ],
     *,
     alpha: Annotated[
         float, typer.Option(min=0, max=1, help="0 matches words only, 1 meaning only.")
@@ -136,7 +160,10 @@ def search(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Find the passages that answer a question."""
+    """Find the passages that answer a question.
+
+    With - and --json every question is answered with one line of JSON.
+    """
     from kb.cli import search as command
 
     _run(
@@ -177,7 +204,7 @@ def revoke_key(
 
 @app.command()
 def doctor() -> None:
-    """Check what is configured, reachable and missing, and say how to mend it."""
+    """Check settings, database and models, and say what to mend."""
     from kb.cli import doctor as command
 
     command.doctor()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any, cast
 
 from rich.padding import Padding
@@ -10,9 +11,11 @@ from rich.text import Text
 
 from kb.cli.session import fail, out, session
 from retrieval.filters import parse_filter
-from retrieval.passage import Passage
+from retrieval.passage import Passage, Retrieval
 from retrieval.results import RetrieveResponse
 from retrieval.retriever import Query
+
+FROM_STDIN = "-"
 
 
 async def search(
@@ -24,16 +27,38 @@ async def search(
     filters: str | None,
     as_json: bool,
 ) -> None:
-    """Print the passages, best first, each with its source."""
-    asked = Query(
-        text=query, num_results=top_k, alpha=alpha, filters=parse_filter(_read_json(filters))
-    )
+    """Print the passages, best first, each with its source; question by question from stdin."""
+    parsed = parse_filter(_read_json(filters))
+    questions = _questions() if query == FROM_STDIN else [query]
+    asked = [
+        Query(text=question, num_results=top_k, alpha=alpha, filters=parsed)
+        for question in questions
+    ]
     async with session() as s:
         scope = await s.service.find_knowledge_base(s.team, knowledge_base)
-        found = await s.service.retrieve(scope, asked)
-    if as_json:
-        out.print_json(RetrieveResponse.of(found).model_dump_json())
-        return
+        for one in asked:
+            found = await s.service.retrieve(scope, one)
+            if not as_json:
+                _show(found, title=one.text if query == FROM_STDIN else None)
+                continue
+            answer = RetrieveResponse.of(found).model_dump_json()
+            if query == FROM_STDIN:
+                print(answer, flush=True)  # noqa: T201 a line each, for scripts
+            else:
+                out.print_json(answer)
+
+
+def _questions() -> list[str]:
+    """The lines of standard input that say something."""
+    found = [line.strip() for line in sys.stdin if line.strip()]
+    if not found:
+        fail("Standard input holds no question.")
+    return found
+
+
+def _show(found: Retrieval, *, title: str | None) -> None:
+    if title is not None:
+        out.rule(Text(title, style="bold"), align="left")
     if not found.passages:
         out.print("Nothing found.")
     for rank, passage in enumerate(found.passages, start=1):

@@ -48,7 +48,7 @@ def environment(data_dir: Path, more: Mapping[str, str]) -> dict[str, str]:
 
 
 def run_kb(
-    data_dir: Path, *arguments: str | Path, status: int = 0, **settings: str
+    data_dir: Path, *arguments: str | Path, status: int = 0, stdin: str = "", **settings: str
 ) -> subprocess.CompletedProcess[str]:
     """Run it to its end, which must have that exit status, and never with a traceback."""
     done = subprocess.run(
@@ -58,7 +58,7 @@ def run_kb(
         text=True,
         timeout=120,
         cwd="/",
-        stdin=subprocess.DEVNULL,
+        input=stdin,
         check=False,
     )
     assert done.returncode == status, done.stdout + done.stderr

@@ -86,6 +86,19 @@ def test_searching_prints_passages_with_their_sources(filled: Path) -> None:
     assert nothing == "Nothing found.\n"
 
 
+def test_questions_from_standard_input_are_answered_in_their_order(filled: Path) -> None:
+    asked = "quick fox\n\n  where does the owl sleep  \n"
+    printed = run_kb(filled, "search", "animals", "-", "--json", stdin=asked).stdout
+    answers = [json.loads(line) for line in printed.splitlines()]
+    tops = [answer["results"][0]["metadata"]["item_name"] for answer in answers]
+    assert tops == ["files/fox.md", "files/deep/owl.txt"]
+    shown = run_kb(filled, "search", "animals", "-", "--top-k", "1", stdin=asked).stdout
+    parts = ("quick fox ─", "The quick fox", "where does the owl sleep ─", "owl sleeps")
+    assert sorted(parts, key=shown.index) == list(parts)
+    none = run_kb(filled, "search", "animals", "-", stdin="\n", status=1).stderr
+    assert "no question" in none
+
+
 def test_searching_filters_as_the_api_does(filled: Path) -> None:
     owl = '{"equals": {"key": "item_name", "value": "files/deep/owl.txt"}}'
     found = run_kb(filled, "search", "animals", "fox", "--filters", owl).stdout
