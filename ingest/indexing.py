@@ -52,8 +52,6 @@ class Indexer:
 
     def __init__(self, parser: Parser) -> None:
         self._parser = parser
-        # One document embeds at a time, on all cores; parsing and writing others overlaps with it.
-        self._embedding = asyncio.Lock()
 
     async def index(
         self,
@@ -95,7 +93,7 @@ class Indexer:
             for digest, chunk in zip(hashes, chunks, strict=True)
             if digest not in known
         }
-        known |= await self._embed(fresh, embedder)
+        known |= await _embed(fresh, embedder)
         vectors = [known[digest] for digest in hashes]
         await store.replace(scope, index, document, chunks, vectors)
         return Outcome(
@@ -106,12 +104,13 @@ class Indexer:
             embedded_chunks=len(fresh),
         )
 
-    async def _embed(self, texts: Mapping[bytes, str], embedder: Embedder) -> dict[bytes, Vector]:
-        if not texts:
-            return {}
-        async with self._embedding:
-            vectors = await asyncio.to_thread(embedder.embed_passages, list(texts.values()))
-        return dict(zip(texts, vectors, strict=True))
+
+async def _embed(texts: Mapping[bytes, str], embedder: Embedder) -> dict[bytes, Vector]:
+    # Documents under way side by side share the cores: the embedder gives each its turns.
+    if not texts:
+        return {}
+    vectors = await asyncio.to_thread(embedder.embed_passages, list(texts.values()))
+    return dict(zip(texts, vectors, strict=True))
 
 
 def _failed(stage: Stage, code: str, error: Exception) -> Outcome:
