@@ -11,3 +11,7 @@ class IngestError(ServiceError):
 
 class ChunkSizeOutOfRange(IngestError):
     """max_chunk_size is outside what the knowledge base's embedding model allows."""
+
+
+class InvalidChunking(IngestError):
+    """These chunking options do not go together."""

@@ -7,8 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from ingest.chunking import chunk_by_section
-from ingest.errors import IngestError
+from ingest.chunking import chunk
 from ingest.parsing.document import ParsedDocument
 from ingest.parsing.errors import ParseError, ParserUnavailable
 from retrieval.embedding.embedder import Embedder
@@ -75,22 +74,16 @@ class Indexer:
             raise
         except ParseError as exc:
             return _failed("parse", exc.code, exc)
-        try:
-            chunks = await asyncio.to_thread(
-                chunk_by_section,
-                parsed,
-                embedder.tokenizer,
-                max_tokens=index.settings.max_chunk_size,
-            )
-        except IngestError as exc:
-            return _failed("chunk", "chunking_failed", exc)
+        chunks = await asyncio.to_thread(
+            chunk, parsed, index.settings.chunking, embedder.tokenizer, embedder.embed_passages
+        )
         await save_text(parsed.text)
         known = await store.vectors(scope, index, document.document_id)
-        hashes = [chunk.content_hash for chunk in chunks]
+        hashes = [one.content_hash for one in chunks]
         # By hash: a chunk that occurs twice is embedded once.
         fresh = {
-            digest: chunk.indexed_text
-            for digest, chunk in zip(hashes, chunks, strict=True)
+            digest: one.indexed_text
+            for digest, one in zip(hashes, chunks, strict=True)
             if digest not in known
         }
         known |= await _embed(fresh, embedder)
@@ -100,7 +93,7 @@ class Indexer:
             status="indexed",
             pages=parsed.page_count,
             chunks=len(chunks),
-            tokens=sum(chunk.token_count for chunk in chunks),
+            tokens=sum(one.token_count for one in chunks),
             embedded_chunks=len(fresh),
         )
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
-from ingest.chunking import MIN_CHUNK_TOKENS
-from ingest.errors import ChunkSizeOutOfRange
+from ingest.chunking.settings import chunk_settings
 from ingest.indexing import PARSER_VERSION
 from kb.blobs import FolderBlobs
 from kb.catalog import documents, keys, knowledge_bases, ledger
@@ -16,7 +15,7 @@ from kb.embedders import Embedders
 from kb.item_names import checked_item_name
 from kb.queue import Queue
 from retrieval.embedding.models import EmbeddingModel
-from retrieval.index import IndexSettings, IndexVersion
+from retrieval.index import ChunkSettings, IndexSettings, IndexVersion
 from retrieval.passage import Retrieval
 from retrieval.postgres import Pool, scoped
 from retrieval.retriever import LiveIndex, Query, Retriever
@@ -56,7 +55,20 @@ class Service:
 
     async def retrieve(self, scope: Scope, query: Query) -> Retrieval:
         """The read path. Raises `NotFound`, and `InvalidQuery` before it gets here."""
-        return await self._retriever(scope, query)
+        found = await self._retriever(scope, query)
+        parents = {
+            number: (passage.citation.document.version_id, *passage.parent)
+            for number, passage in enumerate(found.passages)
+            if passage.parent is not None
+        }
+        if not parents:
+            return found
+        async with scoped(self.pool, scope) as conn:
+            texts = await documents.read_spans(scope, conn, list(parents.values()))
+        passages = list(found.passages)
+        for number, text in zip(parents, texts, strict=True):
+            passages[number] = replace(passages[number], parent_text=text)
+        return replace(found, passages=tuple(passages))
 
     async def live_index(self, scope: Scope) -> LiveIndex:
         """What answers the scope's queries now. Raises `NotFound`."""
@@ -80,23 +92,20 @@ class Service:
         *,
         name: str,
         embedding_model: EmbeddingModel,
-        max_chunk_size: int | None = None,
+        chunking: ChunkSettings | None = None,
         tags: Sequence[str] = (),
         project_id: str = "",
         region: str = "",
     ) -> Overview:
         """An empty knowledge base, ready for documents and queries.
 
-        Raises `NameTaken`, or `ChunkSizeOutOfRange`.
+        `chunking` comes from `ingest.chunking.settings.chunk_settings`, as do its defaults. Raises
+        `NameTaken`.
         """
-        limit = embedding_model.max_tokens
-        size = limit if max_chunk_size is None else max_chunk_size
-        if not MIN_CHUNK_TOKENS <= size <= limit:
-            raise ChunkSizeOutOfRange(
-                f"For {embedding_model.id} it is from {MIN_CHUNK_TOKENS} to {limit}, not {size}."
-            )
         settings = IndexSettings(
-            parser=PARSER_VERSION, embedding_model=embedding_model, max_chunk_size=size
+            parser=PARSER_VERSION,
+            embedding_model=embedding_model,
+            chunking=chunking or chunk_settings(embedding_model),
         )
         narrow = scope.knowledge_base(uuid4())
         version = IndexVersion(id=uuid4(), number=1, settings=settings)

@@ -32,6 +32,9 @@ class Chunk:
     context: str = ""
     """Document title and section path: indexed and embedded before the text, never quoted."""
 
+    parent: tuple[int, int] | None = None
+    """Where the larger chunk around it begins and ends, under hierarchical chunking."""
+
     token_count: int = 0
     """Tokens of `indexed_text` as the index version's embedding model counts them."""
 

@@ -3,9 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 from uuid import UUID
 
 from retrieval.embedding.models import EmbeddingModel
+
+ChunkStrategy = Literal["section", "semantic", "hierarchical", "fixed"]
+CHUNK_STRATEGIES: tuple[ChunkStrategy, ...] = get_args(ChunkStrategy)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkSettings:
+    """How documents are cut; `ingest.chunking` says which values go together."""
+
+    strategy: ChunkStrategy = "section"
+    max_chunk_size: int
+    """Of what is embedded and found: tokens of the embedding model, special tokens included."""
+
+    parent_chunk_size: int | None = None
+    """Hierarchical only: of the larger chunk that comes with a found one, in the same tokens."""
+
+    semantic_threshold: float | None = None
+    """Semantic only: the share of the places between sentences where a cut is favoured."""
+
+    overlap: int = 0
+    """Fixed-length only: tokens of a chunk that are repeated in the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,8 +38,7 @@ class IndexSettings:
     """Version of the parsers, such as `1`: a canonical text belongs to exactly one."""
 
     embedding_model: EmbeddingModel
-    max_chunk_size: int
-    """Tokens of the embedding model, special tokens included."""
+    chunking: ChunkSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

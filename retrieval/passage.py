@@ -45,6 +45,11 @@ class Passage:
 
     category: str
     citation: Citation
+    parent: tuple[int, int] | None = None
+    """Where the larger chunk around it begins and ends, under hierarchical chunking."""
+
+    parent_text: str | None = None
+    """The text of that chunk."""
 
     @classmethod
     def of(cls, scope: Scope, stored: StoredChunk, score: float) -> Passage:
@@ -56,6 +61,7 @@ class Passage:
             semantic_score=stored.semantic,
             lexical_score=stored.lexical,
             category=chunk.category,
+            parent=chunk.parent,
             citation=Citation(
                 knowledge_base_id=scope.knowledge_base_id,
                 document=stored.document,

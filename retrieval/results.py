@@ -17,6 +17,10 @@ class ResultModel(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True, frozen=True)
 
 
+def _is_none(value: object) -> bool:
+    return value is None
+
+
 class ResultMetadata(ResultModel):
     """What DigitalOcean's clients read beside the text."""
 
@@ -50,6 +54,8 @@ class Result(ResultModel):
 
     text_content: str
     """The passage, word for word as in the document."""
+    parent_chunk_text: str | None = Field(default=None, exclude_if=_is_none)
+    """The larger chunk around the passage, where the knowledge base is chunked hierarchically."""
     metadata: ResultMetadata
     score: float
     """What the results are ordered by; comparable within one response only."""
@@ -65,6 +71,7 @@ class Result(ResultModel):
         citation = passage.citation
         return cls(
             text_content=passage.text,
+            parent_chunk_text=passage.parent_text,
             metadata=ResultMetadata(
                 item_name=citation.document.item_name,
                 ingested_timestamp=citation.document.ingested_at,

@@ -6,9 +6,10 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel, BeforeValidator, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, StringConstraints
 
 from kb.api.caller import KeyFirst, KnowledgeBaseScope, Team, TheService
+from kb.api.chunking import ChunkingOptions, chunking
 from kb.api.paging import Links, Meta, Page
 from kb.api.text import Text
 from kb.bodies import KnowledgeBaseBody
@@ -40,8 +41,10 @@ class CreateKnowledgeBase(BaseModel):
     name: Name
     embedding_model_uuid: OptionalUuid = None
     """The default model unless given; see `/v2/gen-ai/models`."""
-    max_chunk_size: Annotated[int | None, Field(ge=1)] = None
-    """Tokens a chunk holds at most; as many as the embedding model reads unless given."""
+    chunking_algorithm: Text | None = None
+    """`CHUNKING_ALGORITHM_SECTION_BASED` unless given; `_SEMANTIC`, `_HIERARCHICAL`,
+    `_FIXED_LENGTH`."""
+    chunking_options: ChunkingOptions | None = None
     tags: list[Tag] | None = None
     project_id: Text | None = None
     region: Text | None = None
@@ -91,7 +94,7 @@ async def create_knowledge_base(
         team,
         name=request.name,
         embedding_model=model,
-        max_chunk_size=request.max_chunk_size,
+        chunking=chunking(model, request.chunking_algorithm, request.chunking_options),
         tags=request.tags or (),
         project_id=request.project_id or "",
         region=request.region or "",

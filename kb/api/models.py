@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from ingest.chunking import MIN_CHUNK_TOKENS
+from ingest.chunking.settings import MIN_CHUNK_TOKENS
 from kb.api.caller import KeyFirst, Team
 from kb.api.paging import Links, Meta, Page
 from retrieval.embedding.models import MODELS, EmbeddingModel

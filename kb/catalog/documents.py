@@ -259,6 +259,21 @@ async def read_text(
     return row[0]
 
 
+async def read_spans(
+    scope: Scope, conn: Connection, spans: Sequence[tuple[UUID, int, int]]
+) -> list[str | None]:
+    """The text of each span: version, start and end. None where the version is gone."""
+    versions, starts, ends = zip(*spans, strict=True)
+    parameters = {
+        **_ids(scope),
+        "version_ids": list(versions),
+        "starts": list(starts),
+        "lengths": [end - start for start, end in zip(starts, ends, strict=True)],
+    }
+    rows = await conn.execute(QUERIES["spans"], parameters)
+    return [text async for (text,) in rows]
+
+
 async def _value(conn: Connection, name: str, parameters: dict[str, object]) -> UUID:
     row = await (await conn.execute(QUERIES[name], parameters)).fetchone()
     assert row

@@ -110,6 +110,18 @@ INSERT INTO canonical_texts (version_id, parser, team_id, knowledge_base_id, tex
 VALUES (%(version_id)s, %(parser)s, %(team_id)s, %(knowledge_base_id)s, %(text)s)
 ON CONFLICT (version_id, parser) DO UPDATE SET text = excluded.text;
 
+-- name: spans
+SELECT substr(t.text, s.start + 1, s.length)
+FROM unnest(%(version_ids)s::uuid[], %(starts)s::integer[], %(lengths)s::integer[])
+    WITH ORDINALITY AS s (version_id, start, length, number)
+LEFT JOIN (
+    canonical_texts t
+    JOIN knowledge_bases k ON k.id = t.knowledge_base_id
+    JOIN index_versions i ON i.id = k.live_index_version_id AND i.parser = t.parser
+) ON t.version_id = s.version_id AND t.team_id = %(team_id)s
+    AND t.knowledge_base_id = %(knowledge_base_id)s
+ORDER BY s.number;
+
 -- name: text
 SELECT substr(t.text, %(start)s + 1, %(length)s)
 FROM canonical_texts t

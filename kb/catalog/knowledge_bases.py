@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,11 @@ from uuid import UUID
 
 from psycopg import errors
 from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
 
 from kb.catalog.errors import NameTaken, NotFound
 from retrieval.embedding.models import by_id
-from retrieval.index import IndexSettings, IndexVersion
+from retrieval.index import ChunkSettings, IndexSettings, IndexVersion
 from retrieval.postgres import Connection, Pool, fetch, scope_settings
 from retrieval.scope import Scope, TeamScope
 from retrieval.sql import load_queries
@@ -63,7 +64,7 @@ async def create(
         "index_version_id": version.id,
         "number": version.number,
         "parser": settings.parser,
-        "max_chunk_size": settings.max_chunk_size,
+        "chunking": Jsonb(asdict(settings.chunking)),
     }
     try:
         await conn.execute(QUERIES["create"], parameters)
@@ -175,13 +176,13 @@ def _ids(scope: Scope) -> dict[str, UUID]:
 
 
 def _index_version(row: Sequence[Any]) -> IndexVersion:
-    version_id, number, parser, embedding_model, max_chunk_size = row
+    version_id, number, parser, embedding_model, chunking = row
     return IndexVersion(
         id=version_id,
         number=number,
         settings=IndexSettings(
             parser=parser,
             embedding_model=by_id(embedding_model),
-            max_chunk_size=max_chunk_size,
+            chunking=ChunkSettings(**chunking),
         ),
     )

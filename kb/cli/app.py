@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -30,6 +30,8 @@ keys = typer.Typer(
 app.add_typer(keys, name="key")
 
 KnowledgeBase = Annotated[str, typer.Argument(help="Name or id of a knowledge base.")]
+# The four of `retrieval.index`, which would load numpy for the sake of `--help`.
+Strategy = Literal["section", "semantic", "hierarchical", "fixed"]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
@@ -66,18 +68,46 @@ def up(
     command.up(host=host, port=port)
 
 
-@app.command(epilog="Example: kb create handbook --max-chunk-size 200")
+@app.command(
+    epilog="""Examples:
+
+    \b
+      kb create handbook --max-chunk-size 200
+      kb create manuals --strategy hierarchical --max-chunk-size 128 --parent-chunk-size 600
+    """
+)
 def create(
     name: Annotated[str, typer.Argument(help="2 to 63 letters, digits, dashes and periods.")],
+    *,
     model: Annotated[str, typer.Option(help="Embedding model.")] = "all-mini-lm-l6-v2",
+    strategy: Annotated[Strategy, typer.Option(help="How documents are cut.")] = "section",
     max_chunk_size: Annotated[
         int | None, typer.Option(help="Tokens a chunk holds at most; the model's limit.")
+    ] = None,
+    parent_chunk_size: Annotated[
+        int | None, typer.Option(help="Hierarchical: tokens of the larger chunk returned.")
+    ] = None,
+    semantic_threshold: Annotated[
+        float | None, typer.Option(help="Semantic: 0 to 1, higher cuts more often; 0.5.")
+    ] = None,
+    overlap: Annotated[
+        int | None, typer.Option(help="Fixed: tokens repeated in the next chunk; 0.")
     ] = None,
 ) -> None:
     """Make an empty knowledge base."""
     from kb.cli import bases
 
-    _run(bases.create(name, model=model, max_chunk_size=max_chunk_size))
+    _run(
+        bases.create(
+            name,
+            model=model,
+            strategy=strategy,
+            max_chunk_size=max_chunk_size,
+            parent_chunk_size=parent_chunk_size,
+            semantic_threshold=semantic_threshold,
+            overlap=overlap,
+        )
+    )
 
 
 @app.command("list")

@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 import re
+from typing import TypedDict, Unpack
 
 from rich.markup import escape
 from rich.table import Table
 
+from ingest.chunking.settings import chunk_settings
 from kb.bodies import KnowledgeBaseBody
 from kb.catalog.documents import Document
 from kb.cli.session import fail, out, session
 from kb.service import Overview
 from retrieval.embedding.models import by_id
+from retrieval.index import ChunkSettings, ChunkStrategy
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.\-]{1,62}")
 PAGE = 500
 SHOWN_FAILURES = 20
 
 
-async def create(name: str, *, model: str, max_chunk_size: int | None) -> None:
+class ChunkOptions(TypedDict):
+    """What `chunk_settings` takes."""
+
+    strategy: ChunkStrategy
+    max_chunk_size: int | None
+    parent_chunk_size: int | None
+    semantic_threshold: float | None
+    overlap: int | None
+
+
+async def create(name: str, *, model: str, **chunking: Unpack[ChunkOptions]) -> None:
     """Make one, and print its id."""
     if not NAME.fullmatch(name):
         fail("A name has 2 to 63 letters, digits, dashes and periods, and begins with neither.")
+    embedding_model = by_id(model)
+    settings = chunk_settings(embedding_model, **chunking)
     async with session() as s:
         made = await s.service.create_knowledge_base(
-            s.team, name=name, embedding_model=by_id(model), max_chunk_size=max_chunk_size
+            s.team, name=name, embedding_model=embedding_model, chunking=settings
         )
     out.print(f"Created [bold]{name}[/], id {made.knowledge_base.id}")
 
@@ -70,9 +85,7 @@ async def status(knowledge_base: str, *, as_json: bool) -> None:
     table.add_row("Id", str(base.id))
     table.add_row("Embedding model", base.embedding_model)
     table.add_row("Store", base.store)
-    table.add_row(
-        "Index version", f"{index.number}, chunks of up to {index.settings.max_chunk_size} tokens"
-    )
+    table.add_row("Index version", f"{index.number}, {_described(index.settings.chunking)}")
     table.add_row(
         "Documents",
         f"{tally.documents}: {tally.indexed} indexed, {tally.pending} pending,"
@@ -95,6 +108,18 @@ async def delete(knowledge_base: str, *, document: str | None) -> None:
                 scope, (await s.service.find_document(scope, document)).id
             )
     out.print(f"Removed {escape(document or knowledge_base)}")
+
+
+def _described(chunking: ChunkSettings) -> str:
+    """The strategy and its sizes in a few words."""
+    parts = [f"{chunking.strategy} chunks of up to {chunking.max_chunk_size} tokens"]
+    if chunking.parent_chunk_size is not None:
+        parts.append(f"in parents of up to {chunking.parent_chunk_size}")
+    if chunking.semantic_threshold is not None:
+        parts.append(f"threshold {chunking.semantic_threshold:g}")
+    if chunking.overlap:
+        parts.append(f"overlapping by {chunking.overlap}")
+    return ", ".join(parts)
 
 
 def _as_json(overview: Overview) -> dict[str, object]:

@@ -307,7 +307,7 @@ def _rows(
 def _row(
     scope: Scope, index: IndexVersion, document: DocumentVersion, chunk: Chunk, vector: Vector
 ) -> dict[str, Any]:
-    weights = bm25.document_weights(chunk.indexed_text, index.settings.max_chunk_size)
+    weights = bm25.document_weights(chunk.indexed_text, index.settings.chunking.max_chunk_size)
     return {
         **_ids(scope),
         "document_id": document.document_id,
@@ -320,6 +320,8 @@ def _row(
         "context": chunk.context,
         "char_start": chunk.char_start,
         "char_end": chunk.char_end,
+        "parent_start": None if chunk.parent is None else chunk.parent[0],
+        "parent_end": None if chunk.parent is None else chunk.parent[1],
         "page": chunk.page,
         "section_path": list(chunk.section_path),
         "category": chunk.category,
@@ -344,6 +346,8 @@ def _stored(row: Sequence[Any]) -> StoredChunk:
         context,
         char_start,
         char_end,
+        parent_start,
+        parent_end,
         page,
         section_path,
         category,
@@ -366,6 +370,7 @@ def _stored(row: Sequence[Any]) -> StoredChunk:
             context=context,
             char_start=char_start,
             char_end=char_end,
+            parent=None if parent_start is None else (parent_start, parent_end),
             page=page,
             section_path=tuple(section_path),
             category=category,

@@ -21,6 +21,8 @@ CREATE TABLE {chunks} (
     context text NOT NULL,
     char_start integer NOT NULL,
     char_end integer NOT NULL,
+    parent_start integer,
+    parent_end integer,
     page integer,
     section_path text[] NOT NULL,
     category text NOT NULL,
@@ -108,12 +110,12 @@ SELECT terms FROM {words} JOIN forgotten USING (id);
 WITH chunk AS (
     INSERT INTO {chunks} (
         team_id, knowledge_base_id, document_id, version_id, version_number, item_name,
-        ingested_at, position, text, context, char_start, char_end, page, section_path, category,
-        token_count, content_hash, embedding
+        ingested_at, position, text, context, char_start, char_end, parent_start, parent_end, page,
+        section_path, category, token_count, content_hash, embedding
     ) VALUES (
         %(team_id)s, %(knowledge_base_id)s, %(document_id)s, %(version_id)s, %(version_number)s,
         %(item_name)s, %(ingested_at)s, %(position)s, %(text)s, %(context)s, %(char_start)s,
-        %(char_end)s, %(page)s, %(section_path)s, %(category)s, %(token_count)s, %(content_hash)s,
+        %(char_end)s, %(parent_start)s, %(parent_end)s, %(page)s, %(section_path)s, %(category)s, %(token_count)s, %(content_hash)s,
         %(embedding)s
     )
     RETURNING id, team_id, knowledge_base_id, item_name, ingested_at, page, category
@@ -159,8 +161,8 @@ LIMIT %(limit)s;
 
 -- name: read
 SELECT id, document_id, version_id, version_number, item_name, ingested_at, position, text,
-    context, char_start, char_end, page, section_path, category, token_count, semantic, lexical,
-    found
+    context, char_start, char_end, parent_start, parent_end, page, section_path, category,
+    token_count, semantic, lexical, found
 FROM (
     SELECT *, count(*) OVER () AS found
     FROM (

@@ -13,7 +13,7 @@ from ingest.indexing import Indexer, Outcome
 from ingest.parsing.document import ParsedDocument
 from ingest.parsing.errors import EncryptedDocument, ParseError, ParserUnavailable, ScannedDocument
 from retrieval.embedding.embedder import Embedder
-from retrieval.index import IndexSettings, IndexVersion
+from retrieval.index import ChunkSettings, IndexSettings, IndexVersion
 from retrieval.postgres import Pool
 from retrieval.store import DocumentVersion, IndexNotFound
 from retrieval.stores.pgvector import PgVectorStore
@@ -71,7 +71,9 @@ class Desk:
 
 
 def small_chunks() -> IndexVersion:
-    settings = IndexSettings(parser="1", embedding_model=MODEL, max_chunk_size=100)
+    settings = IndexSettings(
+        parser="1", embedding_model=MODEL, chunking=ChunkSettings(max_chunk_size=100)
+    )
     return replace(make_index(), settings=settings)
 
 
@@ -175,21 +177,6 @@ async def test_what_cannot_be_parsed_fails_and_the_old_version_stays(
     assert outcome.error
     assert len(await desk.words("kettle")) == 1
     assert len(desk.texts) == 1
-
-
-async def test_an_impossible_chunk_size_fails_and_the_old_version_stays(desk: Desk) -> None:
-    document = make_document()
-    await desk.index(document, guide("kettle"))
-    settings = replace(desk.shelf.index.settings, max_chunk_size=50)
-    desk.shelf.index = replace(desk.shelf.index, settings=settings)
-    outcome = await desk.index(next_version(document), guide("motor"))
-    assert (outcome.status, outcome.stage, outcome.error_code) == (
-        "failed",
-        "chunk",
-        "chunking_failed",
-    )
-    assert "at least 100, not 50" in (outcome.error or "")
-    assert len(await desk.words("kettle")) == 1
 
 
 async def test_a_parser_that_is_away_is_for_the_queue_to_try_again(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from kb.postgres import migrations
 from kb.postgres.schema import MIGRATION_LOCK, DatabaseUnusable, SchemaTooNew, prepare
+from retrieval.index import ChunkSettings
 from tests.kb.databases import fresh_database, in_database, superuser_dsn
 
 FUTURE = """
@@ -63,7 +66,8 @@ def test_preparing_again_changes_nothing(fresh: Fresh) -> None:
     assert len(before) > 100
     prepare(fresh.dsn)
     assert fresh.ask(EVERYTHING) == before
-    assert fresh.ask("SELECT count(*) FROM kb._yoyo_migration") == 1
+    applied = len(list(migrations.MIGRATIONS.glob("*.sql")))
+    assert fresh.ask("SELECT count(*) FROM kb._yoyo_migration") == applied
 
 
 def test_everything_is_in_one_schema(fresh: Fresh) -> None:
@@ -81,7 +85,8 @@ def test_four_at_once_on_a_fresh_database_are_as_good_as_one(fresh: Fresh) -> No
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(one, range(4)))
-    assert fresh.ask("SELECT count(*) FROM kb._yoyo_migration") == 1
+    applied = len(list(migrations.MIGRATIONS.glob("*.sql")))
+    assert fresh.ask("SELECT count(*) FROM kb._yoyo_migration") == applied
     assert fresh.ask("SELECT count(*) FROM kb.procrastinate_jobs") == 0
     assert fresh.ask("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0
 
@@ -93,7 +98,8 @@ def test_a_database_of_a_newer_version_is_left_alone(fresh: Fresh) -> None:
     with pytest.raises(SchemaTooNew, match=r"upgrade kb.*9999\.from-the-future"):
         prepare(fresh.dsn)
     assert fresh.ask(EVERYTHING) == before
-    assert fresh.ask("SELECT count(*) FROM kb._yoyo_migration") == 2
+    applied = len(list(migrations.MIGRATIONS.glob("*.sql")))
+    assert fresh.ask("SELECT count(*) FROM kb._yoyo_migration") == applied + 1
 
 
 def test_a_lock_that_a_dead_process_left_does_not_hold_up_the_next(fresh: Fresh) -> None:
@@ -115,6 +121,32 @@ def test_a_migration_that_died_half_way_is_done_again(fresh: Fresh) -> None:
     fresh.ask("DROP TABLE kb.ledger")
     prepare(fresh.dsn)
     assert fresh.ask("SELECT to_regclass('kb.teams')::text") == "kb.teams"
+
+
+def test_index_versions_from_before_the_chunking_strategies_are_section_based(
+    fresh: Fresh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = tmp_path / "migrations"
+    first.mkdir()
+    shutil.copy(migrations.MIGRATIONS / "0001.catalog.sql", first)
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "MIGRATIONS", first)
+        prepare(fresh.dsn)
+    chunks = f"kb.chunks_{'0' * 32}"
+    with psycopg.connect(fresh.dsn) as conn:
+        conn.execute(f"CREATE TABLE {chunks} AS SELECT 'kept' AS text".encode())
+    fresh.ask(
+        "WITH team AS (INSERT INTO kb.teams (name) VALUES ('one') RETURNING id), base AS ("
+        " INSERT INTO kb.knowledge_bases (team_id, name, embedding_model, store)"
+        " SELECT id, 'docs', 'all-mini-lm-l6-v2', 'pgvector' FROM team RETURNING id, team_id)"
+        " INSERT INTO kb.index_versions"
+        " (team_id, knowledge_base_id, number, parser, embedding_model, max_chunk_size)"
+        " SELECT team_id, id, 1, '1', 'all-mini-lm-l6-v2', 200 FROM base"
+    )
+    prepare(fresh.dsn)
+    chunking = fresh.ask("SELECT chunking FROM kb.index_versions")
+    assert ChunkSettings(**chunking) == ChunkSettings(max_chunk_size=200)
+    assert fresh.ask(f"SELECT text || coalesce(parent_start, -1) FROM {chunks}") == "kept-1"
 
 
 def test_waits_for_another_process_that_prepares(fresh: Fresh) -> None:

@@ -11,6 +11,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
+from ingest.chunking.settings import chunk_settings
 from kb.catalog.errors import NotFound
 from kb.service import Service
 from kb.worker import Worker
@@ -346,7 +347,10 @@ async def guide(service: Service, worker: Worker) -> Scope:
     team = TeamScope(team_id=uuid4())
     await service.ensure_team(team)
     made = await service.create_knowledge_base(
-        team, name="guide", embedding_model=MODELS[0], max_chunk_size=100
+        team,
+        name="guide",
+        embedding_model=MODELS[0],
+        chunking=chunk_settings(MODELS[0], max_chunk_size=100),
     )
     scope = team.knowledge_base(made.knowledge_base.id)
 

@@ -51,9 +51,11 @@ class Api:
         """Have everything indexed that is queued."""
         await self.worker.run(wait=False)
 
-    async def filled(self, files: Mapping[str, bytes | str], name: str = "handbook") -> UUID:
+    async def filled(
+        self, files: Mapping[str, bytes | str], name: str = "handbook", **fields: object
+    ) -> UUID:
         """A knowledge base with these files in it, searchable."""
-        base = await self.create(name)
+        base = await self.create(name, **fields)
         for item_name, data in files.items():
             await self.upload(base, item_name, data)
         await self.index()

@@ -88,6 +88,40 @@ async def test_answers_in_digitaloceans_shape_with_scores_and_citations(
     assert scores == sorted(scores, reverse=True)
 
 
+async def test_a_hierarchical_base_returns_the_larger_chunk_around_what_it_found(api: Api) -> None:
+    things = ("kettle", "bicycle", "telescope", "violin", "greenhouse", "ferry")
+    sections = "\n\n".join(
+        f"## The {thing}\n\n" + f"The {thing} was mended by {thing} people. " * 15
+        for thing in things
+    )
+    base = await api.filled(
+        {"things.md": f"# Things\n\n{sections}\n"},
+        "things",
+        chunking_algorithm="CHUNKING_ALGORITHM_HIERARCHICAL",
+        chunking_options={"child_chunk_size": 100, "parent_chunk_size": 400},
+    )
+    (best, *others) = (await api.retrieve(base, "Who mended the telescope?"))["results"]
+    assert best["text_content"] in best["parent_chunk_text"]
+    assert len(best["parent_chunk_text"]) > 1.5 * len(best["text_content"])
+    assert "telescope people" in best["text_content"]
+    assert all(one["text_content"] in one["parent_chunk_text"] for one in others)
+
+
+@pytest.mark.parametrize("algorithm", ["semantic", "fixed"])
+async def test_every_strategy_finds_and_cites_exactly(api: Api, algorithm: str) -> None:
+    base = await api.filled({"desk.md": PARCELS}, f"by-{algorithm}", chunking_algorithm=algorithm)
+    (best, *_) = (await api.retrieve(base, "How long may a parcel wait?"))["results"]
+    assert "nine days" in best["text_content"]
+    assert "parent_chunk_text" not in best
+    cited = best["citation"]
+    read = await api.ok(
+        "GET",
+        at(base, cited["document_id"], cited["version_id"]),
+        params={"start": cited["char_start"], "end": cited["char_end"]},
+    )
+    assert read["text"] == best["text_content"]
+
+
 async def test_numbers_pages_of_a_format_that_has_them(api: Api) -> None:
     base = await api.filled({"report.pdf": samples.pdf(pages=3)}, "pages")
     found = (await api.retrieve(base, "fox", num_results=20))["results"]

@@ -12,7 +12,7 @@ import numpy as np
 from retrieval.chunk import Chunk, ChunkCategory
 from retrieval.embedding.models import MODELS
 from retrieval.filters import Filter
-from retrieval.index import IndexSettings, IndexVersion
+from retrieval.index import ChunkSettings, IndexSettings, IndexVersion
 from retrieval.scope import Scope
 from retrieval.store import (
     Blend,
@@ -34,7 +34,9 @@ def make_scope(team_id: UUID | None = None, knowledge_base_id: UUID | None = Non
 
 
 def make_index(number: int = 1) -> IndexVersion:
-    settings = IndexSettings(parser="1", embedding_model=MODEL, max_chunk_size=CHUNK_SIZE)
+    settings = IndexSettings(
+        parser="1", embedding_model=MODEL, chunking=ChunkSettings(max_chunk_size=CHUNK_SIZE)
+    )
     return IndexVersion(id=uuid4(), number=number, settings=settings)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
-from ingest.tokens import TokenMeter
+from ingest.chunking.tokens import TokenMeter
 from retrieval.embedding.embedder import Embedder
 from tests.ingest.makers import texts
 

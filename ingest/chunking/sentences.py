@@ -6,18 +6,28 @@ import re
 from collections.abc import Iterator
 from math import ceil
 
-from ingest.tokens import TokenMeter
+from ingest.chunking.tokens import TokenMeter
 
 # From the best place to cut to the worst. Each match ends where the next piece would begin.
+SENTENCE_END = re.compile(
+    r"[.!?][\"'\u2019\u201d)\]]*\s+|[\u3002\uff01\uff1f][\u2019\u201d\u300d\u300f\uff09]*"
+)
 BREAKS = (
     re.compile(r"\n\s*"),
-    re.compile(
-        r"[.!?][\"'\u2019\u201d)\]]*\s+|[\u3002\uff01\uff1f][\u2019\u201d\u300d\u300f\uff09]*"
-    ),
+    SENTENCE_END,
     re.compile(r"[;:,]\s+"),
     # BERT's tokenizers drop these control characters and read what is around them as one word.
     re.compile(r"[^\S\x0b\x0c\x1c-\x1f\x85]\s*"),
 )
+
+
+def sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The sentences of `text[start:end]`, without the white space around them."""
+    stops = [match.end() for match in SENTENCE_END.finditer(text, start, end)]
+    for stop in [*stops, end]:
+        if span := _stripped(text, start, stop):
+            yield span
+        start = stop
 
 
 def split(
@@ -34,12 +44,16 @@ def split(
         pieces = ceil(tokens / max_tokens)
         last = meter.end_of(start, max_tokens)
         stop = end if pieces <= 1 else _cut(text, meter, start, last, ideal=tokens / pieces)
-        piece = text[start:stop]
-        trimmed = start + len(piece.rstrip())
-        lead = len(piece) - len(piece.lstrip())
-        if start + lead < trimmed:
-            yield start + lead, trimmed
+        if span := _stripped(text, start, stop):
+            yield span
         start = stop
+
+
+def _stripped(text: str, start: int, end: int) -> tuple[int, int] | None:
+    """The span without the white space around it; none where there is nothing else."""
+    piece = text[start:end]
+    first, last = end - len(piece.lstrip()), start + len(piece.rstrip())
+    return (first, last) if first < last else None
 
 
 def _cut(text: str, meter: TokenMeter, start: int, last: int, *, ideal: float) -> int:

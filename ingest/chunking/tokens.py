@@ -28,3 +28,8 @@ class TokenMeter:
         """The largest offset such that `text[start:offset]` holds at most `tokens` tokens."""
         index = bisect_left(self._starts, start) + tokens
         return self._starts[index] if index < len(self._starts) else self._length
+
+    def start_of(self, end: int, tokens: int) -> int:
+        """The smallest offset at a token such that `text[offset:end]` holds at most `tokens`."""
+        index = max(0, bisect_left(self._starts, end) - tokens)
+        return self._starts[index] if index < len(self._starts) else end

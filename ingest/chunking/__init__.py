@@ -1,0 +1,43 @@
+"""A parsed document cut into chunks, by one of four strategies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ingest.chunking.draft import Draft
+from ingest.chunking.fixed import fixed_chunks
+from ingest.chunking.hierarchical import hierarchical_chunks
+from ingest.chunking.section import section_chunks
+from ingest.chunking.semantic import Embed, semantic_chunks
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from ingest.parsing.document import ParsedDocument
+    from retrieval.chunk import Chunk
+    from retrieval.index import ChunkSettings
+
+__all__ = ["chunk"]
+
+
+def chunk(
+    document: ParsedDocument, settings: ChunkSettings, tokenizer: Tokenizer, embed: Embed
+) -> list[Chunk]:
+    """Every chunk of a document, in order.
+
+    `settings` come from `ingest.chunking.settings.chunk_settings`. `tokenizer` must neither
+    truncate nor pad; `embed` gives texts their unit vectors, and only semantic chunking calls it.
+    """
+    draft = Draft(document, tokenizer, settings.max_chunk_size)
+    match settings.strategy:
+        case "section":
+            return list(section_chunks(draft))
+        case "semantic":
+            assert settings.semantic_threshold is not None
+            return list(semantic_chunks(draft, embed, threshold=settings.semantic_threshold))
+        case "hierarchical":
+            assert settings.parent_chunk_size is not None
+            parents = Draft(document, tokenizer, settings.parent_chunk_size)
+            return list(hierarchical_chunks(draft, parents))
+        case "fixed":
+            return list(fixed_chunks(draft, overlap=settings.overlap))

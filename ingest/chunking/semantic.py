@@ -1,0 +1,65 @@
+"""Semantic chunking: cut where what is before and what is after are least alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ingest.chunking.packing import GROUP
+from ingest.chunking.section import group, joint
+from ingest.chunking.sentences import sentences
+from ingest.chunking.units import Unit, cut, whole
+
+if TYPE_CHECKING:
+    from ingest.chunking.draft import Draft
+    from retrieval.chunk import Chunk
+    from retrieval.embedding.embedder import Vectors
+
+Embed = Callable[[Sequence[str]], "Vectors"]
+
+
+def semantic_chunks(draft: Draft, embed: Embed, *, threshold: float) -> Iterator[Chunk]:
+    """Chunks of neighbouring sentences, packed evenly and cut where the meaning changes.
+
+    `threshold` is the share of the places between sentences where a cut is favoured, from 0 to 1:
+    the higher, the more chunks. It is a share and no similarity because similarities differ from
+    model to model. Every sentence is embedded once, together with the one before it; `embed` takes
+    the texts and gives a unit vector for each.
+    """
+    units = _sentences(draft)
+    joints = _joints(units, draft, embed, threshold)
+    for position, (start, end) in enumerate(group(units, draft, joints)):
+        yield draft.chunk(position, start, end)
+
+
+def _sentences(draft: Draft) -> list[Unit]:
+    """Sentences of paragraphs; lists, tables and code stay whole where they fit."""
+    units: list[Unit] = []
+    for block in draft.document.blocks:
+        room = draft.room(block)
+        if block.kind != "paragraph":
+            units += cut(whole(block), draft, room)
+            continue
+        spans = sentences(draft.document.text, block.char_start, block.char_end)
+        for start, end in spans:
+            units += cut(Unit(block, start, end), draft, room)
+    return units
+
+
+def _joints(units: Sequence[Unit], draft: Draft, embed: Embed, threshold: float) -> list[float]:
+    if len(units) < 2:
+        return [0.0] * len(units)
+    text = draft.document.text
+    pairs = [text[before.start : unit.end] for before, unit in pairwise(units)]
+    vectors = embed([text[units[0].start : units[0].end], *pairs])
+    # Joint k parts unit k-1 from unit k: the pair that ends before it, the pair that begins at it.
+    following = np.minimum(np.arange(2, len(units) + 1), len(units) - 1)
+    alike = np.einsum("ij,ij->i", vectors[:-1], vectors[following])
+    ranks = np.argsort(np.argsort(alike, kind="stable"), kind="stable") / len(alike)
+    favoured = np.maximum(0.0, 1 - ranks / threshold) if threshold else np.zeros(len(alike))
+    costs = (2 * GROUP * favoured).tolist()
+    together = map(joint, units, units[1:])
+    return [0.0, *(cost + structure for cost, structure in zip(costs, together, strict=True))]

@@ -1,0 +1,84 @@
+"""Which chunk settings go with an embedding model, and what is taken where none are given."""
+
+from __future__ import annotations
+
+from ingest.errors import ChunkSizeOutOfRange, InvalidChunking
+from retrieval.embedding.models import EmbeddingModel
+from retrieval.index import CHUNK_STRATEGIES, ChunkSettings, ChunkStrategy
+
+MIN_CHUNK_TOKENS = 100  # DigitalOcean's documented minimum
+MAX_PARENT_TOKENS = 4000  # a chat model is given several of them
+PARENT_CHUNKS = 5  # a parent of 1,500 to a child of 300, as DigitalOcean recommends
+DEFAULT_THRESHOLD = 0.5
+MAX_OVERLAP_SHARE = 2  # half a chunk: more would index everything more than twice
+
+
+def chunk_settings(
+    model: EmbeddingModel,
+    *,
+    strategy: ChunkStrategy = "section",
+    max_chunk_size: int | None = None,
+    parent_chunk_size: int | None = None,
+    semantic_threshold: float | None = None,
+    overlap: int | None = None,
+) -> ChunkSettings:
+    """The settings asked for, with defaults for what was not.
+
+    Raises `ChunkSizeOutOfRange` or `InvalidChunking`, each with the range that would do.
+    """
+    if strategy not in CHUNK_STRATEGIES:
+        raise InvalidChunking(f"The strategy is one of {', '.join(CHUNK_STRATEGIES)}.")
+    size = _size(model, max_chunk_size)
+    _refuse_foreign(strategy, "hierarchical", parent_chunk_size=parent_chunk_size)
+    _refuse_foreign(strategy, "semantic", semantic_threshold=semantic_threshold)
+    _refuse_foreign(strategy, "fixed", overlap=overlap)
+    return ChunkSettings(
+        strategy=strategy,
+        max_chunk_size=size,
+        parent_chunk_size=_parent(size, parent_chunk_size) if strategy == "hierarchical" else None,
+        semantic_threshold=_threshold(semantic_threshold) if strategy == "semantic" else None,
+        overlap=_overlap(size, overlap or 0),
+    )
+
+
+def _size(model: EmbeddingModel, asked: int | None) -> int:
+    limit = model.max_tokens
+    size = limit if asked is None else asked
+    if not MIN_CHUNK_TOKENS <= size <= limit:
+        raise ChunkSizeOutOfRange(
+            f"For {model.id} it is from {MIN_CHUNK_TOKENS} to {limit}, not {size}."
+        )
+    return size
+
+
+def _parent(child: int, asked: int | None) -> int:
+    size = min(PARENT_CHUNKS * child, MAX_PARENT_TOKENS) if asked is None else asked
+    if not child < size <= MAX_PARENT_TOKENS:
+        raise InvalidChunking(
+            f"parent_chunk_size must be over the child's {child} tokens and at most"
+            f" {MAX_PARENT_TOKENS}, not {size}."
+        )
+    return size
+
+
+def _threshold(asked: float | None) -> float:
+    threshold = DEFAULT_THRESHOLD if asked is None else asked
+    if not 0 <= threshold <= 1:
+        raise InvalidChunking(f"semantic_threshold is from 0 to 1, not {threshold}.")
+    return threshold
+
+
+def _overlap(size: int, asked: int) -> int:
+    if not 0 <= asked <= size // MAX_OVERLAP_SHARE:
+        raise InvalidChunking(
+            f"overlap is from 0 to {size // MAX_OVERLAP_SHARE} tokens for chunks of {size},"
+            f" not {asked}."
+        )
+    return asked
+
+
+def _refuse_foreign(strategy: ChunkStrategy, owner: ChunkStrategy, **option: object) -> None:
+    """An option of another strategy would do nothing: say so rather than ignore it."""
+    ((name, value),) = option.items()
+    if value is not None and strategy != owner:
+        raise InvalidChunking(f"{name} belongs to the strategy {owner}, not to {strategy}.")
