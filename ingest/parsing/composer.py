@@ -49,6 +49,35 @@ class Composer:
         )
         self._write(text)
 
+    def nest(self, document: ParsedDocument, *, below: int, keep_pages: bool = False) -> None:
+        """Append another document with its text as it is, its headings `below` levels deeper.
+
+        For a document inside this one: add the heading it stands under first, and give that
+        heading's level. Its pages are left out unless asked for, as they would count anew with
+        each document; one without blocks is passed over.
+        """
+        if not document.blocks:
+            return
+        first, last = document.blocks[0], document.blocks[-1]
+        self._separate(first.kind)
+        shift = self._length - first.char_start
+        for block in document.blocks:
+            level = None if block.level is None else block.level + below
+            path = self._outline.path
+            if level is not None:
+                path = self._outline.enter(level, block.section_path[-1])
+            self._blocks.append(
+                Block(
+                    kind=block.kind,
+                    char_start=block.char_start + shift,
+                    char_end=block.char_end + shift,
+                    section_path=path,
+                    page=block.page if keep_pages else None,
+                    level=level,
+                )
+            )
+        self._write(document.text[first.char_start : last.char_end])
+
     def finish(self, *, title: str | None = None, page_count: int | None = None) -> ParsedDocument:
         """The document; without a title of its own it takes its first outermost heading's."""
         if not self._blocks:

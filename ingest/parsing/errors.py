@@ -14,7 +14,7 @@ class ParseError(ServiceError):
 
 
 class UnsupportedFormat(ParseError):
-    """This kind of file cannot be read; use PDF, DOCX, HTML, Markdown or plain text."""
+    """This kind of file cannot be read; use PDF, DOCX, ODT, PPTX, XLSX, HTML, Markdown or text."""
 
     code = "unsupported_format"
 

@@ -8,15 +8,47 @@ from typing import Literal
 
 from ingest.parsing.document import ParsedDocument
 
-Format = Literal["text", "markdown", "html", "docx", "pdf"]
+Format = Literal[
+    "text",
+    "markdown",
+    "rst",
+    "html",
+    "xml",
+    "json",
+    "jsonl",
+    "csv",
+    "code",
+    "pdf",
+    "docx",
+    "odt",
+    "pptx",
+    "spreadsheet",
+    "epub",
+    "eml",
+    "msg",
+    "zip",
+]
 Parse = Callable[[bytes], ParsedDocument]
 
 PARSERS: dict[str, str] = {
     "text": "ingest.parsing.plain_text:parse",
     "markdown": "ingest.parsing.markdown:parse",
+    "rst": "ingest.parsing.rst:parse",
     "html": "ingest.parsing.html:parse",
-    "docx": "ingest.parsing.docx:parse",
+    "xml": "ingest.parsing.xml:parse",
+    "json": "ingest.parsing.json:parse",
+    "jsonl": "ingest.parsing.json:parse_lines",
+    "csv": "ingest.parsing.csv:parse",
+    "code": "ingest.parsing.code:parse",
     "pdf": "ingest.parsing.pdf:parse",
+    "docx": "ingest.parsing.docx:parse",
+    "odt": "ingest.parsing.odt:parse",
+    "pptx": "ingest.parsing.pptx:parse",
+    "spreadsheet": "ingest.parsing.spreadsheet:parse",
+    "epub": "ingest.parsing.epub:parse",
+    "eml": "ingest.parsing.eml:parse",
+    "msg": "ingest.parsing.msg:parse",
+    "zip": "ingest.parsing.archive:parse",
 }
 
 
