@@ -30,7 +30,10 @@ class Chunk:
     """Titles of the headings around it, outermost first."""
 
     context: str = ""
-    """Document title and section path: indexed and embedded before the text, never quoted."""
+    """Document title, section path, and the header row of a table that begins in another chunk.
+
+    It is indexed and embedded before the text, and never quoted.
+    """
 
     parent: tuple[int, int] | None = None
     """Where the larger chunk around it begins and ends, under hierarchical chunking."""

@@ -38,9 +38,12 @@ class Draft:
         """Tokens of a span."""
         return self.meter.count(start, end)
 
-    def room(self, block: Block) -> int:
-        """Tokens of text in a chunk that opens with this block: the context line takes the rest."""
-        return self.limit - self._context(block)[1]
+    def room(self, block: Block, start: int | None = None) -> int:
+        """Tokens of text in a chunk that opens with this block, or further on in it.
+
+        The context takes the rest.
+        """
+        return self.limit - self._context(block, block.char_start if start is None else start)[1]
 
     def block_at(self, offset: int) -> Block:
         """The block that this offset is in, or the last one before it."""
@@ -54,7 +57,7 @@ class Draft:
         blocks = self.document.blocks[
             bisect_right(self._starts, start) - 1 : bisect_right(self._starts, end - 1)
         ]
-        context, context_tokens = self._context(first)
+        context, context_tokens = self._context(first, start)
         kinds = {block.kind for block in blocks} - {"heading"}
         return Chunk(
             position=position,
@@ -69,8 +72,22 @@ class Draft:
             token_count=self._special + context_tokens + self.size(start, end),
         )
 
-    def _context(self, first: Block) -> tuple[str, int]:
-        """The context line of a chunk that opens with this block, and its tokens."""
+    def _context(self, first: Block, start: int) -> tuple[str, int]:
+        """What is indexed before a chunk that opens at this place in a block, and its tokens.
+
+        A part of a table is not understood without the row that names the columns.
+        """
+        line, tokens = self._path_line(first)
+        if first.kind != "table" or start <= first.char_start:
+            return line, tokens
+        header = self.document.text_of(first).partition("\n")[0]
+        header_tokens = self.size(first.char_start, first.char_start + len(header))
+        if first.char_start + len(header) >= start or header_tokens > self.limit // CONTEXT_SHARE:
+            return line, tokens
+        return "\n".join(filter(None, [line, header])), tokens + header_tokens
+
+    def _path_line(self, first: Block) -> tuple[str, int]:
+        """The line of titles above this block, and its tokens."""
         path = first.section_path[:-1] if first.kind == "heading" else first.section_path
         title = self.document.title
         above = path if not title or title in first.section_path else (title, *path)

@@ -33,7 +33,7 @@ def fixed_chunks(draft: Draft, *, overlap: int) -> Iterator[Chunk]:
 def _stop(draft: Draft, start: int) -> int:
     """Where a chunk that begins here is full."""
     text = draft.document.text
-    stop = draft.meter.end_of(start, draft.room(draft.block_at(start)))
+    stop = draft.meter.end_of(start, draft.room(draft.block_at(start), start))
     if stop == len(text) or text[stop].isspace() or text[stop - 1].isspace():
         return stop
     ends = [match.end() for match in _WORD_END.finditer(text, start, stop)]

@@ -41,7 +41,7 @@ def group(units: Sequence[Unit], draft: Draft, joints: Sequence[float]) -> list[
     def size(first: int, end: int) -> int:
         return draft.size(units[first].start, units[end - 1].end)
 
-    rooms = [draft.room(unit.block) for unit in units]
+    rooms = [draft.room(unit.block, unit.start) for unit in units]
     groups = pack(
         lambda first, end: size(first, end) <= rooms[first],
         lambda first, end: size(first, end) / draft.limit,

@@ -56,5 +56,7 @@ def cut(unit: Unit, draft: Draft, room: int) -> list[Unit]:
     """The unit where it fits the room, else its pieces."""
     if draft.size(unit.start, unit.end) <= room:
         return [unit]
+    # The pieces of a table but the first carry its header row as well.
+    room = min(room, draft.room(unit.block, unit.end))
     pieces = split(draft.document.text, draft.meter, unit.start, unit.end, max_tokens=room)
     return [Unit(unit.block, start, end) for start, end in pieces]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ingest.parsing.tables import table_text
 
-MAX_CHARS = 1500  # about 400 tokens, the header included: a block and its context fit one chunk
+MAX_CHARS = 600  # about 200 tokens: one chunk holds it even of a model that reads only 256
 MAX_ROWS = 25
 _HEADER_SHARE = 4  # a wide header may be a quarter of its block, or repeating it swells the text
 

@@ -48,7 +48,8 @@ def check_promises(
         assert chunk.text == document.text[chunk.char_start : chunk.char_end]
         assert chunk.text == chunk.text.strip() != ""
         assert chunk.token_count == count(chunk.indexed_text, tokenizer) <= max_tokens
-        assert count(chunk.context, tokenizer) - 2 <= max_tokens // CONTEXT_SHARE
+        path_and_header = 2 * (max_tokens // CONTEXT_SHARE)
+        assert count(chunk.context, tokenizer) - 2 <= path_and_header
         covered += chunk.text
     assert "".join(covered.split()) == "".join(document.text.split())
     assert all(a.char_end <= b.char_start for a, b in pairwise(chunks))
@@ -286,6 +287,23 @@ def test_a_long_table_is_cut_between_its_rows(tokenizer: Tokenizer) -> None:
     assert {one.category for one in chunks} == {"TableChunk"}
     lines = [line for one in chunks for line in one.text.splitlines() if line]
     assert lines == ["Pumps", *rows]
+
+
+def test_every_part_of_a_table_is_indexed_under_its_header(tokenizer: Tokenizer) -> None:
+    rows = ["| pump | pressure |", *(f"| P-{n} | {n} bar |" for n in range(90))]
+    document = make_parsed(heading("Pumps"), table(*rows), "No table.")
+    first, *others = chunk(document, tokenizer)
+    assert first.context == ""
+    assert len(others) > 5
+    assert {one.context for one in others[:-1]} == {"Pumps\n| pump | pressure |"}
+    assert others[-1].text.startswith("| P-") == (others[-1].context != "Pumps")
+
+
+def test_a_header_too_wide_for_a_quarter_of_a_chunk_is_not_repeated(tokenizer: Tokenizer) -> None:
+    wide = "| " + " | ".join(f"column {n}" for n in range(20)) + " |"
+    chunks = chunk(make_parsed(table(wide, *(f"| {n} bar |" for n in range(90)))), tokenizer)
+    assert len(chunks) > 3
+    assert {one.context for one in chunks} == {""}
 
 
 def test_small_blocks_are_shared_out_evenly(tokenizer: Tokenizer) -> None:

@@ -138,7 +138,7 @@ class TestRowBlocks:
         assert blocks[1] == f"| n |\n| {MAX_ROWS} |"
 
     def test_end_before_so_many_characters(self) -> None:
-        blocks = list(row_blocks([["head"], *([f"{n} " + "x" * 400] for n in range(9))]))
+        blocks = list(row_blocks([["head"], *([f"{n} " + "x" * 150] for n in range(9))]))
         assert len(blocks) == 3
         assert all(len(block) <= MAX_CHARS for block in blocks)
 
