@@ -215,6 +215,19 @@ class Service:
                 )
         return added
 
+    async def index_again(self, scope: Scope, document: documents.Document) -> None:
+        """Queue the newest version once more; what is found of it meanwhile stays."""
+        async with scoped(self.pool, scope) as conn:
+            index, _ = await knowledge_bases.live_index_version(scope, conn)
+            await documents.queue(scope, conn, index, document.version_id)
+            await self.queue.put(
+                scope,
+                conn,
+                document_id=document.id,
+                version_id=document.version_id,
+                index_version_id=index.id,
+            )
+
     async def document(self, scope: Scope, document_id: UUID) -> documents.Document:
         """Raises `NotFound`."""
         async with scoped(self.pool, scope) as conn:

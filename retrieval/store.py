@@ -91,6 +91,14 @@ class Reading:
     """How many of the chunks asked for are still there, returned or not."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredDocument:
+    """A document as an index holds it."""
+
+    document: DocumentVersion
+    chunks: int
+
+
 class Store(Protocol):
     """Holds the chunks of index versions. Every call sees one scope's chunks and no others."""
 
@@ -146,6 +154,10 @@ class Store(Protocol):
         blend: Blend,
     ) -> Reading:
         """The best of these chunks by the blend of their exact scores, which come with them."""
+        ...
+
+    async def documents(self, scope: Scope, index: IndexVersion) -> list[StoredDocument]:
+        """Every document that has chunks in the index."""
         ...
 
     async def count(self, scope: Scope, index: IndexVersion) -> int:

@@ -109,11 +109,15 @@ async def add(
         version_id = await _value(
             conn, "create_version", {**ids, **new, "document_id": document_id}
         )
-    job_id = await _value(conn, "open_job", ids)
-    await conn.execute(
-        QUERIES["queue_version"], {**ids, "version_id": version_id, "job_id": job_id}
-    )
+    await queue(scope, conn, index, version_id)
     return Added(document_id=document_id, version_id=version_id, queued=True)
+
+
+async def queue(scope: Scope, conn: Connection, index: IndexVersion, version_id: UUID) -> None:
+    """Enter a version into the ledger as pending, in the knowledge base's open job."""
+    ids = {**_ids(scope), "index_version_id": index.id, "version_id": version_id}
+    job_id = await _value(conn, "open_job", ids)
+    await conn.execute(QUERIES["queue_version"], {**ids, "job_id": job_id})
 
 
 async def get(scope: Scope, conn: Connection, document_id: UUID) -> Document:

@@ -232,6 +232,19 @@ def revoke_key(
     _run(api_keys.revoke(prefix))
 
 
+@app.command(epilog="Example: kb reconcile handbook --mend")
+def reconcile(
+    knowledge_base: KnowledgeBase,
+    mend: Annotated[
+        bool, typer.Option("--mend", help="Remove chunks nobody owns; queue what lacks its chunks.")
+    ] = False,
+) -> None:
+    """Prove that the index and the catalog agree. Exits with 1 where they do not."""
+    from kb.cli import reconcile as command
+
+    _run(command.reconcile(knowledge_base, mend=mend))
+
+
 @app.command()
 def doctor() -> None:
     """Check settings, database and models, and say what to mend."""

@@ -32,6 +32,7 @@ from retrieval.store import (
     IndexNotFound,
     Reading,
     StoredChunk,
+    StoredDocument,
     StoreQuery,
     Vector,
 )
@@ -230,6 +231,22 @@ class PgVectorStore:
         return Reading(
             chunks=[_stored(row[:-1]) for row in found], found=found[0][-1] if found else 0
         )
+
+    async def documents(self, scope: Scope, index: IndexVersion) -> list[StoredDocument]:
+        rows = await self._fetch(scope, index, _query("documents", index.id), {})
+        return [
+            StoredDocument(
+                document=DocumentVersion(
+                    document_id=document_id,
+                    version_id=version_id,
+                    version_number=version_number,
+                    item_name=item_name,
+                    ingested_at=ingested_at,
+                ),
+                chunks=chunks,
+            )
+            for document_id, version_id, version_number, item_name, ingested_at, chunks in rows
+        ]
 
     async def count(self, scope: Scope, index: IndexVersion) -> int:
         ((chunks,),) = await self._fetch(scope, index, _query("count", index.id), {})

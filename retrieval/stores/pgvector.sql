@@ -136,6 +136,12 @@ SELECT content_hash, embedding FROM {chunks}
 WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
     AND document_id = %(document_id)s;
 
+-- name: documents
+SELECT document_id, version_id, version_number, item_name, ingested_at, count(*) FROM {chunks}
+WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
+GROUP BY document_id, version_id, version_number, item_name, ingested_at
+ORDER BY item_name, document_id;
+
 -- name: count
 SELECT coalesce(sum(chunks), 0) FROM {terms}
 WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND term = -1;

@@ -77,6 +77,12 @@ def test_adding_again_skips_what_is_there_and_tries_again_what_failed(filled: Pa
     assert row(again, "skipped")[1] == "2"
 
 
+def test_reconciling_says_that_index_and_catalog_agree(filled: Path) -> None:
+    said = run_kb(filled, "reconcile", "animals").stdout
+    assert "2 documents have all their chunks" in said
+    assert "2 are queued, under way or failed" in said
+
+
 def test_searching_prints_passages_with_their_sources(filled: Path) -> None:
     found = run_kb(filled, "search", "animals", "quick fox", "--top-k", "1").stdout
     assert "The quick fox jumps over [the lazy] dog." in found

@@ -13,7 +13,7 @@ import pytest
 
 from retrieval.filters import parse_filter
 from retrieval.scope import Scope
-from retrieval.store import Candidates, DimensionMismatch, IndexNotFound, Store
+from retrieval.store import Candidates, DimensionMismatch, IndexNotFound, Store, StoredDocument
 from tests.retrieval.stores import reference_bm25
 from tests.retrieval.stores.makers import (
     CHUNK_SIZE,
@@ -115,6 +115,21 @@ class StoreContract:
             if stored.document.document_id == document.document_id
         }
         assert versions == {2}
+
+    async def test_the_documents_it_holds_are_told_with_their_chunks(self, store: Store) -> None:
+        shelf = await self.shelf(store)
+        old, other = make_document("a.md"), make_document("b.md")
+        await shelf.put(old, make_chunks("anchor", "bolt", "cable"))
+        await shelf.put(other, make_chunks("drill"))
+        new = next_version(old)
+        await shelf.put(new, make_chunks("anchor", "bolt"))
+        held = await store.documents(shelf.scope, shelf.index)
+        assert held == [
+            StoredDocument(document=new, chunks=2),
+            StoredDocument(document=other, chunks=1),
+        ]
+        for scope in strangers_to(shelf.scope):
+            assert await or_nothing(store.documents(scope, shelf.index), []) == []
 
     async def test_no_chunks_forget_the_document(self, store: Store) -> None:
         shelf = await self.shelf(store)
@@ -280,6 +295,7 @@ class StoreContract:
             shelf.search(vector=vector),
             shelf.read([1], text="kettle", vector=vector),
             shelf.count(),
+            store.documents(shelf.scope, shelf.index),
             store.vectors(shelf.scope, shelf.index, document.document_id),
         ):
             with pytest.raises(IndexNotFound, match=str(shelf.index.id)):
