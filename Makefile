@@ -14,7 +14,7 @@ INSTALL := UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip install --q
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --overrides requirements/overrides.txt pyproject.toml
 
-.PHONY: help demo up test check fix bench bench-quality bench-chunking bench-speed handbook lock clean
+.PHONY: help demo up test check fix bench bench-quality bench-chunking bench-hostile bench-speed handbook lock clean
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,13 +38,16 @@ fix: .venv/.dev ## Format, and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bench-speed bench-chunking bench-quality ## Run every benchmark
+bench: bench-speed bench-chunking bench-hostile bench-quality ## Run every benchmark
 
 bench-quality: .venv/.dev ## Quality on SciFact through the public API; needs KB_BENCH_DATA
 	$(BIN)/python -m benchmarks.quality
 
 bench-chunking: .venv/.dev ## Chunking strategies on Chroma's evaluation; needs KB_BENCH_DATA
 	$(BIN)/python -m benchmarks.chunking
+
+bench-hostile: .venv/.dev ## Damaged, swollen and prying files through the whole service
+	$(BIN)/python -m benchmarks.hostile
 
 bench-speed: .venv/.dev ## Time of /retrieve beside the raw SQL it runs
 	$(BIN)/python -m benchmarks.speed

@@ -8,13 +8,14 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import httpx
+from rich.progress import Progress
 
-from benchmarks.beir import Document
 from benchmarks.service import Running
 
 BASES = "/v2/gen-ai/knowledge_bases"
 PAGE = 200  # the most that the API gives at once
 TIMEOUT_SECONDS = 120
+POLL_SECONDS = 2.0
 
 Item = TypeVar("Item")
 
@@ -41,10 +42,9 @@ class Client:
         """All its documents."""
         return [one async for one in self._pages(f"{BASES}/{base_id}/documents", "documents")]
 
-    async def upload(self, base_id: str, document: Document) -> None:
-        """Send one as a Markdown file."""
-        file = (document.item_name, document.markdown.encode(), "text/markdown")
-        await self._send("POST", f"{BASES}/{base_id}/documents", files={"file": file})
+    async def upload(self, base_id: str, name: str, data: bytes) -> None:
+        """Send a file."""
+        await self._send("POST", f"{BASES}/{base_id}/documents", files={"file": (name, data)})
 
     async def retrieve(
         self, base_id: str, query: str, *, alpha: float, num_results: int
@@ -90,3 +90,15 @@ async def side_by_side(
     async with asyncio.TaskGroup() as group:
         for _ in range(workers):
             group.create_task(take())
+
+
+async def wait_until_indexed(client: Client, base_id: str, progress: Progress) -> None:
+    """Show how far the worker is, until nothing is queued."""
+    bar = progress.add_task("Indexing")
+    while True:
+        base = await client.knowledge_base(base_id)
+        documents, pending = base["documents"], base["documents_pending"]
+        progress.update(bar, total=documents, completed=documents - pending)
+        if not pending:
+            return
+        await asyncio.sleep(POLL_SECONDS)

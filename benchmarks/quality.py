@@ -15,7 +15,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from benchmarks import beir
-from benchmarks.client import Client, connected, side_by_side
+from benchmarks.client import Client, connected, side_by_side, wait_until_indexed
 from benchmarks.metrics import ndcg, recall
 from benchmarks.service import Running, ServiceFailed, data_folder, running
 from benchmarks.terminal import err, out, progress_bars
@@ -31,7 +31,6 @@ NAME = "scifact"
 UPLOADS_AT_ONCE = 8
 QUERIES_AT_ONCE = 4
 NUM_RESULTS = 100  # counts chunks: a document cut in two may take two of the places
-POLL_SECONDS = 2.0
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
 
@@ -137,7 +136,7 @@ async def _require_base(
         documents = [document.first(first, tokenizer) for document in documents]
     base_id = await client.require_knowledge_base(NAME if first is None else f"{NAME}-{first}")
     await _upload(client, base_id, documents, progress)
-    await _wait_until_indexed(client, base_id, progress)
+    await wait_until_indexed(client, base_id, progress)
     await _report_failures(client, base_id)
     return base_id
 
@@ -168,23 +167,12 @@ async def _upload(
 
     async def send(document: beir.Document) -> None:
         try:
-            await client.upload(base_id, document)
+            await client.upload(base_id, document.item_name, document.markdown.encode())
         except httpx.HTTPStatusError as exc:
             err.print(f"[red]Refused:[/] {document.item_name} {exc.response.text}")
         progress.advance(bar)
 
     await side_by_side(send, missing, workers=UPLOADS_AT_ONCE)
-
-
-async def _wait_until_indexed(client: Client, base_id: str, progress: Progress) -> None:
-    bar = progress.add_task("Indexing")
-    while True:
-        base = await client.knowledge_base(base_id)
-        documents, pending = base["documents"], base["documents_pending"]
-        progress.update(bar, total=documents, completed=documents - pending)
-        if not pending:
-            return
-        await asyncio.sleep(POLL_SECONDS)
 
 
 async def _report_failures(client: Client, base_id: str) -> None:

@@ -15,6 +15,7 @@ import ingest
 import kb
 import kb_mcp
 import retrieval
+from ingest.errors import IngestError
 from kb.errors import TABLE, UNAVAILABLE, problem
 from retrieval.errors import ServiceError
 
@@ -45,14 +46,11 @@ STATUS = {
     "BlobTooLarge": 413,
     # What the caller can mend:
     **dict.fromkeys(
-        (
-            *("InvalidQuery", "InvalidFilter", "InvalidItemName", "UnknownModel"),
-            *("IngestError", "ChunkSizeOutOfRange"),
-        ),
+        ("InvalidQuery", "InvalidFilter", "InvalidItemName", "UnknownModel"),
         400,
     ),
 }
-"""All that is not a 503: the service, not the caller, has a problem that may pass."""
+"""All that is not a 503: there the service, not the caller, has a problem that may pass."""
 
 
 def test_there_are_errors_to_look_at() -> None:
@@ -63,7 +61,9 @@ def test_there_are_errors_to_look_at() -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_each_has_the_status_that_was_chosen_for_it(kind: type[ServiceError]) -> None:
     found = problem(kind("Particulars."))
-    assert found.status == STATUS.get(kind.__name__, 503)
+    # What is wrong with a source, an address or chunking options is for whoever named them.
+    others = 400 if issubclass(kind, IngestError) else 503
+    assert found.status == STATUS.get(kind.__name__, others)
     assert found.message.endswith("Particulars.")
 
 
