@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+
+
+_PIECE = 100_000  # characters
 
 
 class TokenMeter:
@@ -16,8 +21,11 @@ class TokenMeter:
     """
 
     def __init__(self, text: str, tokenizer: Tokenizer) -> None:
-        offsets = tokenizer.encode(text, add_special_tokens=False).offsets
-        self._starts = [start for start, _ in offsets]
+        # Numbers, and piece by piece: a token takes 4 bytes here and some 200 in an encoding.
+        self._starts = array("I")
+        for first, piece in _pieces(text):
+            encoding = tokenizer.encode(piece, add_special_tokens=False)
+            self._starts.extend(first + start for start, _ in encoding.offsets)
         self._length = len(text)
 
     def count(self, start: int, end: int) -> int:
@@ -33,3 +41,12 @@ class TokenMeter:
         """The smallest offset at a token such that `text[offset:end]` holds at most `tokens`."""
         index = max(0, bisect_left(self._starts, end) - tokens)
         return self._starts[index] if index < len(self._starts) else end
+
+
+def _pieces(text: str) -> Iterator[tuple[int, str]]:
+    """The text in parts that end at line ends, where no tokenizer's token reaches over."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start + _PIECE) + 1 or len(text)
+        yield start, text[start:end]
+        start = end

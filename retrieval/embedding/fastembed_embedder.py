@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
@@ -20,6 +20,9 @@ from retrieval.errors import RetrievalError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+
+
+_ENCODED_AT_ONCE = 256
 
 
 class UnloadableModel(RetrievalError):
@@ -92,7 +95,7 @@ class FastEmbedEmbedder:
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
         """Batches hold texts of similar length: a batch is padded to its longest."""
         prefixed = [self._model.passage_prefix + text for text in texts]
-        lengths = [len(encoding) for encoding in self._tokenizer.encode_batch_fast(prefixed)]
+        lengths = [length for part in _parts(prefixed) for length in self._lengths(part)]
         longest_first = sorted(range(len(prefixed)), key=lengths.__getitem__, reverse=True)
         vectors = np.empty((len(prefixed), self._model.dimensions), np.float32)
 
@@ -111,6 +114,9 @@ class FastEmbedEmbedder:
     def count_tokens(self, text: str) -> int:
         return len(self._tokenizer.encode(self._model.passage_prefix + text))
 
+    def _lengths(self, texts: Sequence[str]) -> list[int]:
+        return [len(encoding) for encoding in self._tokenizer.encode_batch_fast(texts)]
+
     @contextmanager
     def _turn(self) -> Generator[None]:
         """One batch's turn. The second lock makes it fair: who has run cannot pass who waits."""
@@ -124,6 +130,12 @@ class FastEmbedEmbedder:
     def _embed(self, batch: list[str]) -> Vectors:
         # Never `parallel`: its worker processes import the caller's main module again.
         return np.asarray(list(self._runtime.embed(batch, len(batch))), np.float32)
+
+
+def _parts(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """A few hundred at a time: the encodings of a large document's would take gigabytes."""
+    for start in range(0, len(texts), _ENCODED_AT_ONCE):
+        yield texts[start : start + _ENCODED_AT_ONCE]
 
 
 def _usable_cores() -> int:

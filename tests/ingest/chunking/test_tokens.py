@@ -27,6 +27,16 @@ def test_counts_as_the_model_does_without_its_special_tokens(tokenizer: Tokenize
     assert meter.count(5, 5) == 0
 
 
+def test_a_long_text_is_counted_as_if_read_at_once(tokenizer: Tokenizer) -> None:
+    lines = [f"Pump {n} keeps {n % 9} bar, VX-{n}.\u2028Naïve é\n" for n in range(9000)]
+    text = "".join(lines)
+    meter = TokenMeter(text, tokenizer)
+    starts = [start for start, _ in tokenizer.encode(text, add_special_tokens=False).offsets]
+    assert meter.count(0, len(text)) == len(starts)
+    for tokens in (1, 5000, len(starts) - 1):
+        assert meter.end_of(0, tokens) == starts[tokens]
+
+
 def test_an_empty_text_has_none(tokenizer: Tokenizer) -> None:
     meter = TokenMeter("", tokenizer)
     assert meter.count(0, 0) == 0
