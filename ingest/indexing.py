@@ -18,6 +18,8 @@ from retrieval.store import DocumentVersion, Store, Vector
 PARSER_VERSION = "1"
 """Raised whenever the same bytes would give another canonical text: spans belong to one."""
 
+EMBEDDED_AT_ONCE = 128  # chunks of one document; some seconds' work
+
 Stage = Literal["parse", "chunk", "embed", "write"]
 
 
@@ -99,11 +101,15 @@ class Indexer:
 
 
 async def _embed(texts: Mapping[bytes, str], embedder: Embedder) -> dict[bytes, Vector]:
-    # Documents under way side by side share the cores: the embedder gives each its turns.
-    if not texts:
-        return {}
-    vectors = await asyncio.to_thread(embedder.embed_passages, list(texts.values()))
-    return dict(zip(texts, vectors, strict=True))
+    # Documents under way side by side share the cores: the embedder gives each its turns. In
+    # parts, because a thread cannot be cancelled: a service that stops waits for one part only.
+    known: dict[bytes, Vector] = {}
+    by_length = sorted(texts, key=lambda digest: len(texts[digest]))
+    for start in range(0, len(by_length), EMBEDDED_AT_ONCE):
+        part = by_length[start : start + EMBEDDED_AT_ONCE]
+        vectors = await asyncio.to_thread(embedder.embed_passages, [texts[one] for one in part])
+        known |= dict(zip(part, vectors, strict=True))
+    return known
 
 
 def _failed(stage: Stage, code: str, error: Exception) -> Outcome:

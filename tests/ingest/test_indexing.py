@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import psycopg
 import pytest
 
+from ingest import indexing
 from ingest.indexing import Indexer, Outcome
 from ingest.parsing.document import ParsedDocument
 from ingest.parsing.errors import EncryptedDocument, ParseError, ParserUnavailable, ScannedDocument
-from retrieval.embedding.embedder import Embedder
+from retrieval.embedding.embedder import Embedder, Vectors
 from retrieval.index import ChunkSettings, IndexSettings, IndexVersion
 from retrieval.postgres import Pool
 from retrieval.store import DocumentVersion, IndexNotFound
@@ -90,6 +93,49 @@ def section(title: str, words: int = 40) -> list[Part]:
 
 def guide(*titles: str) -> ParsedDocument:
     return make_parsed(*(part for title in titles for part in section(title)), title="Guide")
+
+
+class SlowEmbedder:
+    """The real one, that waits for leave before each call."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self.model, self.tokenizer = embedder.model, embedder.tokenizer
+        self.sizes: list[int] = []
+        self.called, self.leave = threading.Event(), threading.Semaphore(0)
+
+    def embed_passages(self, texts: Sequence[str]) -> Vectors:
+        self.sizes.append(len(texts))
+        self.called.set()
+        self.leave.acquire()
+        return self._embedder.embed_passages(texts)
+
+    def embed_query(self, text: str) -> Vectors:
+        return self._embedder.embed_query(text)
+
+    def count_tokens(self, text: str) -> int:
+        return self._embedder.count_tokens(text)
+
+
+async def test_a_large_document_that_is_given_up_on_embeds_no_further_part(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "EMBEDDED_AT_ONCE", 2)
+    slow = SlowEmbedder(desk.embedder)
+    desk.embedder = slow
+    parsed = guide("kettle", "motor", "hinge", "drill", "rotor")
+    given_up = asyncio.create_task(desk.index(make_document(), parsed))
+    await asyncio.to_thread(slow.called.wait)
+    given_up.cancel()
+    slow.leave.release()
+    with pytest.raises(asyncio.CancelledError):
+        await given_up
+    assert slow.sizes == [2]
+    for _ in range(3):
+        slow.leave.release()
+    assert (await desk.index(make_document(), parsed)).chunks == 5
+    assert slow.sizes == [2, 2, 2, 1]
+    assert len(await desk.words("kettle")) == 1
 
 
 async def test_a_document_becomes_searchable(desk: Desk) -> None:
