@@ -21,7 +21,7 @@ from benchmarks.beir import VARIABLE
 from benchmarks.client import Client, connected, side_by_side, wait_until_indexed
 from benchmarks.service import ROOT, Running, ServiceFailed, running
 from benchmarks.terminal import err, out, progress_bars
-from benchmarks.watch import Seen, children_left, listening, watching
+from benchmarks.watch import Seen, listening, parsers_left, watching
 
 FOLDER = "poi_robustness"
 MUTANTS = 200
@@ -55,10 +55,9 @@ def main(
                 made = attacks.generated(listener)
                 files = _files(bench_data) | made
                 parent = _serving(service.url)
-                standing = {child.pid for child in parent.children(recursive=True)}
                 with watching(seen, parent):
                     documents = asyncio.run(_send(service, files))
-                left = children_left(parent, standing, LEFT_SECONDS)
+                left = parsers_left(parent, LEFT_SECONDS)
     except ServiceFailed as exc:
         err.print(f"[red]Error:[/] {exc}", soft_wrap=True)
         raise typer.Exit(2) from exc
@@ -113,7 +112,7 @@ async def _upload(
 
 
 def _wrong(
-    files: dict[str, bytes], documents: list[dict[str, Any]], seen: Seen, left: list[str]
+    files: dict[str, bytes], documents: list[dict[str, Any]], seen: Seen, left: list[int]
 ) -> list[str]:
     """Everything that must not be."""
     outcomes = {one["item_name"]: one for one in documents}
@@ -125,7 +124,7 @@ def _wrong(
             wrong.append(f"{name} failed without a reason: {one['error_details']}")
     wrong += [f"{path} was fetched" for path in seen.fetched]
     wrong += [f"connected to {address}" for address in seen.connections]
-    wrong += [f"{name} is still alive" for name in left]
+    wrong += [f"parser {pid} is still alive" for pid in left]
     for label, memory in seen.most_memory.items():
         if memory > MAX_MEMORY:
             wrong.append(f"the {label} took {memory / 1e6:,.0f} MB")

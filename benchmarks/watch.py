@@ -84,12 +84,12 @@ def listening(seen: Seen) -> Generator[str]:
         server.server_close()
 
 
-def children_left(parent: psutil.Process, known: set[int], seconds: float) -> list[str]:
-    """Processes under this one that were not there before and do not end in time."""
+def parsers_left(service: psutil.Process, seconds: float) -> list[int]:
+    """Parsers that do not end in time: children of the process that they are forked from."""
     until = monotonic() + seconds
     while True:
-        left = [child for child in parent.children(recursive=True) if child.pid not in known]
-        names = [child.name() for child in left if "postgres" not in child.name()]
-        if not names or monotonic() > until:
-            return names
+        found = service.children(recursive=True)
+        left = [one.pid for one in found if one.ppid() != service.pid and one.name() != "postgres"]
+        if not left or monotonic() > until:
+            return left
         threading.Event().wait(LOOK_SECONDS)

@@ -41,6 +41,7 @@ from retrieval.stores.pgvector_filters import compile_filter
 QUERIES = load_queries(Path(__file__).with_name("pgvector.sql"))
 EVERY_CHUNK = -1  # the pseudo-term whose frequency is the number of chunks
 MIN_EF_SEARCH = 100  # recall@10 0.995 on 100,000 vectors; 40, the default, gives 0.985
+WRITTEN_AT_ONCE = 256  # chunks of one document
 MAX_EF_SEARCH = 1000  # pgvector's own limit
 
 
@@ -82,27 +83,35 @@ class PgVectorStore:
         dimensions = index.settings.embedding_model.dimensions
         if wrong := {len(vector) for vector in vectors} - {dimensions}:
             raise DimensionMismatch(f"The index has {dimensions} dimensions, not {wrong.pop()}.")
-        # On a thread: the words of a long document keep a processor busy for seconds.
-        rows = await asyncio.to_thread(_rows, scope, index, document, chunks, vectors)
         with _found(index):
-            await self._replace(scope, index, document.document_id, rows)
+            await self._replace(scope, index, document, chunks, vectors)
 
     async def _replace(
-        self, scope: Scope, index: IndexVersion, document_id: UUID, rows: list[dict[str, Any]]
+        self,
+        scope: Scope,
+        index: IndexVersion,
+        document: DocumentVersion,
+        chunks: Sequence[Chunk],
+        vectors: Sequence[Vector],
     ) -> None:
-        async with scoped(self._pool, scope) as conn:
+        async with scoped(self._pool, scope) as conn, conn.cursor() as cursor:
             await conn.execute(_query("lock", index.id))
             forgotten = await conn.execute(
-                _query("forget", index.id), {**_ids(scope), "document_id": document_id}
+                _query("forget", index.id), {**_ids(scope), "document_id": document.document_id}
             )
             deltas: Counter[int] = Counter()
             async for (terms,) in forgotten:
                 deltas.subtract([EVERY_CHUNK, *terms])
-            for row in rows:
-                deltas.update([EVERY_CHUNK, *row["terms"]])
-            if rows:
-                async with conn.cursor() as cursor:
-                    await cursor.executemany(_query("insert", index.id), rows)
+            # In parts, as a row takes some 20 kB until it is sent; on a thread, as the words of a
+            # long document keep a processor busy for seconds.
+            for start in range(0, len(chunks), WRITTEN_AT_ONCE):
+                part = slice(start, start + WRITTEN_AT_ONCE)
+                rows = await asyncio.to_thread(
+                    _rows, scope, index, document, chunks[part], vectors[part]
+                )
+                for row in rows:
+                    deltas.update([EVERY_CHUNK, *row["terms"]])
+                await cursor.executemany(_query("insert", index.id), rows)
             changed = sorted((term, delta) for term, delta in deltas.items() if delta)
             await conn.execute(
                 _query("add_frequencies", index.id),
