@@ -84,43 +84,33 @@ class PgVectorStore:
         if wrong := {len(vector) for vector in vectors} - {dimensions}:
             raise DimensionMismatch(f"The index has {dimensions} dimensions, not {wrong.pop()}.")
         with _found(index):
-            await self._replace(scope, index, document, chunks, vectors)
-
-    async def _replace(
-        self,
-        scope: Scope,
-        index: IndexVersion,
-        document: DocumentVersion,
-        chunks: Sequence[Chunk],
-        vectors: Sequence[Vector],
-    ) -> None:
-        async with scoped(self._pool, scope) as conn, conn.cursor() as cursor:
-            await conn.execute(_query("lock", index.id))
-            forgotten = await conn.execute(
-                _query("forget", index.id), {**_ids(scope), "document_id": document.document_id}
-            )
-            deltas: Counter[int] = Counter()
-            async for (terms,) in forgotten:
-                deltas.subtract([EVERY_CHUNK, *terms])
-            # In parts, as a row takes some 20 kB until it is sent; on a thread, as the words of a
-            # long document keep a processor busy for seconds.
-            for start in range(0, len(chunks), WRITTEN_AT_ONCE):
-                part = slice(start, start + WRITTEN_AT_ONCE)
-                rows = await asyncio.to_thread(
-                    _rows, scope, index, document, chunks[part], vectors[part]
+            async with scoped(self._pool, scope) as conn, conn.cursor() as cursor:
+                await conn.execute(_query("lock", index.id))
+                forgotten = await conn.execute(
+                    _query("forget", index.id), {**_ids(scope), "document_id": document.document_id}
                 )
-                for row in rows:
-                    deltas.update([EVERY_CHUNK, *row["terms"]])
-                await cursor.executemany(_query("insert", index.id), rows)
-            changed = sorted((term, delta) for term, delta in deltas.items() if delta)
-            await conn.execute(
-                _query("add_frequencies", index.id),
-                {
-                    **_ids(scope),
-                    "terms": [term for term, _ in changed],
-                    "deltas": [delta for _, delta in changed],
-                },
-            )
+                deltas: Counter[int] = Counter()
+                async for (terms,) in forgotten:
+                    deltas.subtract([EVERY_CHUNK, *terms])
+                # In parts: rows are many times larger than their chunks. On a thread: the words of
+                # a long document keep a processor busy for seconds.
+                for start in range(0, len(chunks), WRITTEN_AT_ONCE):
+                    part = slice(start, start + WRITTEN_AT_ONCE)
+                    rows = await asyncio.to_thread(
+                        _rows, scope, index, document, chunks[part], vectors[part]
+                    )
+                    for row in rows:
+                        deltas.update([EVERY_CHUNK, *row["terms"]])
+                    await cursor.executemany(_query("insert", index.id), rows)
+                changed = sorted((term, delta) for term, delta in deltas.items() if delta)
+                await conn.execute(
+                    _query("add_frequencies", index.id),
+                    {
+                        **_ids(scope),
+                        "terms": [term for term, _ in changed],
+                        "deltas": [delta for _, delta in changed],
+                    },
+                )
 
     async def vectors(
         self, scope: Scope, index: IndexVersion, document_id: UUID
