@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from retrieval.chunk import Chunk
 
 _WORD_END = re.compile(r"\S(?=\s)")
+_SPACE = re.compile(r"\s")
+_NO_SPACE = re.compile(r"\S")
 
 
 def fixed_chunks(draft: Draft, *, overlap: int) -> Iterator[Chunk]:
@@ -19,13 +21,13 @@ def fixed_chunks(draft: Draft, *, overlap: int) -> Iterator[Chunk]:
     Cuts fall between words; only a word longer than a chunk is cut inside.
     """
     text = draft.document.text
-    start, stop, position = _skip(text, 0), 0, 0
+    start, position = _skip(text, 0), 0
     while start < len(text):
         stop = _stop(draft, start)
         end = start + len(text[start:stop].rstrip())
         yield draft.chunk(position, start, end)
         position += 1
-        if not text[stop:].strip():
+        if _skip(text, stop) == len(text):
             return
         start = _next(draft, start, stop, overlap)
 
@@ -46,7 +48,7 @@ def _next(draft: Draft, start: int, stop: int, overlap: int) -> int:
     if overlap:
         back = draft.meter.start_of(stop, overlap)
         if back and not text[back - 1].isspace():  # inside a word
-            found = re.compile(r"\s").search(text, back, stop)
+            found = _SPACE.search(text, back, stop)
             back = found.start() if found else stop
         back = _skip(text, back)
         if start < back < stop:
@@ -55,6 +57,6 @@ def _next(draft: Draft, start: int, stop: int, overlap: int) -> int:
 
 
 def _skip(text: str, offset: int) -> int:
-    """Past the white space."""
-    rest = text[offset:]
-    return offset + len(rest) - len(rest.lstrip())
+    """Past the white space. It looks no further: the rest of a text may be megabytes."""
+    found = _NO_SPACE.search(text, offset)
+    return found.start() if found else len(text)

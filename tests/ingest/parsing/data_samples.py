@@ -5,22 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import io
 import struct
-import zipfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import xlsxwriter  # pyright: ignore[reportMissingTypeStubs]
 
+from tests.ingest.parsing.document_samples import packed
+
 END_OF_CHAIN, FREE, FAT_SECTOR = 0xFFFFFFFE, 0xFFFFFFFF, 0xFFFFFFFD
-
-
-def archive(members: Mapping[str, bytes | str]) -> bytes:
-    """A ZIP file of these members."""
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as target:
-        for name, content in members.items():
-            target.writestr(name, content)
-    return file.getvalue()
 
 
 def xlsx(fill: Callable[[Any], object]) -> bytes:
@@ -87,7 +79,7 @@ def ods(rows: str) -> bytes:
         '<office:body><office:spreadsheet><table:table table:name="Lids">'
         f"{rows}</table:table></office:spreadsheet></office:body></office:document-content>"
     )
-    return archive(
+    return packed(
         {
             "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
             "META-INF/manifest.xml": "<manifest:manifest/>",

@@ -25,6 +25,7 @@ from ingest.parsing.parsers import Parse
 from ingest.parsing.row_blocks import MAX_CHARS, MAX_ROWS, row_blocks
 from ingest.parsing.sheet_extent import MAX_CELLS, check_extent
 from tests.ingest.parsing import data_samples as made
+from tests.ingest.parsing.document_samples import packed
 
 CODE = b'''"""Lids."""
 
@@ -255,7 +256,7 @@ class TestSpreadsheet:
         [
             b"",
             b"PK\x03\x04 and no more",
-            made.archive({"xl/workbook.xml": "<workbook"}),
+            packed({"xl/workbook.xml": "<workbook"}),
             made.workbook()[:-40],
             made.compound_file({"Workbook": b"\x01\x02\x03"}),
             made.compound_file({"WordDocument": b"x"}),
@@ -271,7 +272,7 @@ class TestSpreadsheet:
         "data",
         [
             made.xls({(0, 0): "x"}, globals_=made.record(0x2F, b"\1\0" + b"\0" * 50)),
-            made.archive({"META-INF/manifest.xml": "<manifest:encryption-data/>"}),
+            packed({"META-INF/manifest.xml": "<manifest:encryption-data/>"}),
         ],
     )
     def test_a_password_is_named(self, data: bytes) -> None:
@@ -283,7 +284,7 @@ class TestSpreadsheet:
         [
             made.far_workbook(1_048_575, 16_383),
             made.far_workbook(1_048_575, 5),
-            made.archive({"xl/worksheets/sheet1.bin": made.xlsb_sheet((0, 0), (999_999, 5))}),
+            packed({"xl/worksheets/sheet1.bin": made.xlsb_sheet((0, 0), (999_999, 5))}),
             made.xls({}, sheet=made.record(0x0200, struct.pack("<IIHHH", 0, 65536, 0, 256, 0))),
             made.xls({(0, 0): "near", (65535, 255): "far"}),
             made.ods(f"<table:table-row>{made.ods_cell('x', MAX_CELLS + 1)}</table:table-row>"),
@@ -306,7 +307,7 @@ class TestSpreadsheet:
 
     def test_what_unpacks_to_too_much_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("ingest.parsing.sheet_extent.MAX_UNPACKED", 1 << 20)
-        data = bytearray(made.archive({"xl/sharedStrings.xml": b"<a>" + b" " * (4 << 20)}))
+        data = bytearray(packed({"xl/sharedStrings.xml": b"<a>" + b" " * (4 << 20)}))
         central = data.rindex(b"PK\x01\x02")
         data[central + 24 : central + 28] = struct.pack("<I", 100)  # the size that it claims
         tracemalloc.start()

@@ -17,7 +17,8 @@ from ingest.parsing.errors import (
     UnsupportedFormat,
 )
 from tests.ingest.parsing import data_samples, samples
-from tests.ingest.parsing.data_samples import archive, compound_file
+from tests.ingest.parsing.data_samples import compound_file
+from tests.ingest.parsing.document_samples import packed
 
 OPEN_DOCUMENT = "application/vnd.oasis.opendocument."
 MAIL = b"From: Ann <ann@example.org>\r\nSubject: Lids\r\n\r\nAre they in?"
@@ -27,7 +28,7 @@ BINARY = [
     data_samples.workbook(),
     data_samples.xls({(0, 0): "Lid"}),
     compound_file({"__properties_version1.0": b"x"}),
-    archive({"a.txt": "x", "mimetype": "application/epub+zip"}),
+    packed({"a.txt": "x", "mimetype": "application/epub+zip"}),
 ]
 
 
@@ -37,14 +38,14 @@ BINARY = [
         (samples.pdf(), "report.txt", "pdf"),
         (b"\x00\x01junk before it\n" + samples.pdf(), "report", "pdf"),
         (samples.word(), "manual.pdf", "docx"),
-        (archive({"ppt/presentation.xml": "x"}), "talk.zip", "pptx"),
+        (packed({"ppt/presentation.xml": "x"}), "talk.zip", "pptx"),
         (data_samples.workbook(), "prices", "spreadsheet"),
-        (archive({"xl/workbook.bin": "x"}), "prices.xlsx", "spreadsheet"),
+        (packed({"xl/workbook.bin": "x"}), "prices.xlsx", "spreadsheet"),
         (data_samples.ods(""), "prices.zip", "spreadsheet"),
-        (archive({"mimetype": OPEN_DOCUMENT + "text"}), "letter", "odt"),
-        (archive({"mimetype": "application/epub+zip\n"}), "book", "epub"),
-        (archive({"lids.txt": "x"}), "lids.docx", "zip"),
-        (archive({}), "lids.zip", "zip"),
+        (packed({"mimetype": OPEN_DOCUMENT + "text"}), "letter", "odt"),
+        (packed({"mimetype": "application/epub+zip\n"}), "book", "epub"),
+        (packed({"lids.txt": "x"}), "lids.docx", "zip"),
+        (packed({}), "lids.zip", "zip"),
         (data_samples.xls({(0, 0): "Lid"}), "old.doc", "spreadsheet"),
         (compound_file({"__properties_version1.0": b"x"}), "mail", "msg"),
     ],
@@ -116,13 +117,13 @@ def test_text_is_told_by_its_opening_and_then_by_its_name(
         (b"\x1f\x8b\x08\x00\x00\x00", UnsupportedFormat, "gzip archive; unpack it"),
         (b"\x7fELF\x00\x00", UnsupportedFormat, "program"),
         (b"{\\rtf1\\ansi Lids}", UnsupportedFormat, "RTF file; save it as DOCX"),
-        (archive({"mimetype": OPEN_DOCUMENT + "presentation"}), UnsupportedFormat, "as PPTX"),
-        (archive({"visio/document.xml": "x"}), UnsupportedFormat, "Visio drawing"),
+        (packed({"mimetype": OPEN_DOCUMENT + "presentation"}), UnsupportedFormat, "as PPTX"),
+        (packed({"visio/document.xml": "x"}), UnsupportedFormat, "Visio drawing"),
         (compound_file({"WordDocument": b"x"}), UnsupportedFormat, "save it as DOCX"),
         (compound_file({"PowerPoint Document": b"x"}), UnsupportedFormat, "save it as PPTX"),
         (compound_file({"Contents": b"x"}), UnsupportedFormat, "old Office or Windows file"),
         (compound_file({"EncryptedPackage": b"x"}), EncryptedDocument, "password"),
-        (archive({"word/document.xml": "x"})[:40], CorruptDocument, "cut short"),
+        (packed({"word/document.xml": "x"})[:40], CorruptDocument, "cut short"),
         (compound_file({"WordDocument": b"x"})[:600], CorruptDocument, "cut short"),
         (compound_file({})[:30], CorruptDocument, "cut short"),
     ],
