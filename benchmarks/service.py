@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -47,15 +47,18 @@ def data_folder(name: str) -> Path:
 
 
 @contextmanager
-def running(data_dir: Path) -> Generator[Running]:
-    """`kb up` on that data folder for as long as this is entered. Raises `ServiceFailed`."""
+def running(data_dir: Path, *, command: Sequence[str] = ()) -> Generator[Running]:
+    """`kb up` on that data folder for as long as this is entered. Raises `ServiceFailed`.
+
+    `command` is run in place of `kb`, such as one that measures it.
+    """
     data_dir.mkdir(parents=True, exist_ok=True)
     environment = _environment(data_dir)
     log = data_dir / LOG
     with (
         log.open("w") as complaints,
         subprocess.Popen(
-            [_kb(), "up", "--port", "0"],
+            [*(command or [_kb()]), "up", "--port", "0"],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=complaints,

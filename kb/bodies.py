@@ -8,53 +8,9 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from kb.catalog.documents import Document
-from kb.catalog.ledger import IndexingJob
+from kb.job_bodies import IndexingJobBody
 from kb.service import Overview
 from retrieval.embedding.models import by_id
-
-
-class IndexingJobBody(BaseModel):
-    """The newest run over documents of the knowledge base."""
-
-    uuid: UUID
-    knowledge_base_uuid: UUID
-    data_source_uuids: list[UUID]
-    phase: str
-    status: str
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
-    updated_at: datetime
-    completed_datasources: int
-    total_datasources: int
-    total_tokens: str
-    total_items_indexed: str
-    total_items_failed: str
-    total_items_skipped: str
-    is_report_available: bool = False
-
-    @classmethod
-    def of(cls, knowledge_base_id: UUID, job: IndexingJob) -> IndexingJobBody:
-        """The job as DigitalOcean renders one: 64-bit numbers as strings."""
-        phase, status = _progress(job)
-        sources = len(job.data_source_ids)
-        return cls(
-            uuid=job.id,
-            knowledge_base_uuid=knowledge_base_id,
-            data_source_uuids=job.data_source_ids,
-            phase=f"BATCH_JOB_PHASE_{phase}",
-            status=f"INDEX_JOB_STATUS_{status}",
-            created_at=job.created_at,
-            started_at=job.started_at,
-            finished_at=job.finished_at,
-            updated_at=job.finished_at or job.started_at or job.created_at,
-            completed_datasources=sources if job.finished_at else 0,
-            total_datasources=sources,
-            total_tokens=str(job.tokens),
-            total_items_indexed=str(job.indexed),
-            total_items_failed=str(job.failed),
-            total_items_skipped=str(job.skipped),
-        )
 
 
 class KnowledgeBaseBody(BaseModel):
@@ -88,7 +44,7 @@ class KnowledgeBaseBody(BaseModel):
             project_id=base.project_id,
             region=base.region,
             tags=base.tags,
-            last_indexing_job=job and IndexingJobBody.of(base.id, job),
+            last_indexing_job=job and IndexingJobBody.of(job),
             documents=tally.documents,
             documents_pending=tally.pending,
             documents_failed=tally.failed,
@@ -102,6 +58,7 @@ class DocumentBody(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     uuid: UUID
+    data_source_uuid: UUID
     item_name: str
     created_at: datetime
     updated_at: datetime
@@ -110,18 +67,21 @@ class DocumentBody(BaseModel):
     sha256: str
     size_in_bytes: str
     status: str
-    """`pending`, `running`, `indexed` or `failed`; the last good version stays in place."""
+    """`pending`, `running`, `indexed`, `failed` or `cancelled`; the last good version stays."""
     error_code: str | None
     error_details: str | None
     pages: int | None
     chunks: int | None
     tokens: str | None
+    notes: list[str]
+    """What could not be read of it, such as scanned pages."""
 
     @classmethod
     def of(cls, document: Document) -> DocumentBody:
         """One document."""
         return cls(
             uuid=document.id,
+            data_source_uuid=document.data_source_id,
             item_name=document.item_name,
             created_at=document.created_at,
             updated_at=document.version_created_at,
@@ -135,13 +95,5 @@ class DocumentBody(BaseModel):
             pages=document.pages,
             chunks=document.chunks,
             tokens=None if document.tokens is None else str(document.tokens),
+            notes=document.notes or [],
         )
-
-
-def _progress(job: IndexingJob) -> tuple[str, str]:
-    """DigitalOcean's phase and status, which clients read side by side."""
-    if job.finished_at is None:
-        return ("RUNNING", "IN_PROGRESS") if job.started_at else ("PENDING", "PENDING")
-    if job.failed and not job.indexed:
-        return "FAILED", "FAILED"
-    return "SUCCEEDED", "PARTIAL" if job.failed else "COMPLETED"

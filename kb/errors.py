@@ -11,7 +11,10 @@ from ingest.errors import IngestError
 from kb.auth import Unauthorized
 from kb.blobs import BlobTooLarge
 from kb.catalog.errors import NameTaken, NotFound
+from kb.index_builds import IndexIsLive, IndexNotReady, NothingToRollBackTo
 from kb.item_names import InvalidItemName
+from kb.schedules import InvalidSchedule
+from kb.vault import LinkInvalid
 from retrieval.embedding.models import UnknownModel
 from retrieval.errors import RetrievalError, ServiceError
 from retrieval.filters import InvalidFilter
@@ -37,6 +40,11 @@ TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (InvalidQuery, 400, "bad_request"),
     (InvalidFilter, 400, "bad_request"),
     (InvalidItemName, 400, "bad_request"),
+    (InvalidSchedule, 400, "bad_request"),
+    (IndexNotReady, 409, "conflict"),
+    (IndexIsLive, 409, "conflict"),
+    (NothingToRollBackTo, 409, "conflict"),
+    (LinkInvalid, 403, "forbidden"),
     (UnknownModel, 400, "bad_request"),
     (IngestError, 400, "bad_request"),
     (IndexNotFound, 404, "not_found"),

@@ -2,31 +2,54 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
 from uuid import UUID
 
 import procrastinate
-from procrastinate import JobContext, PsycopgConnector, RetryStrategy
+from procrastinate import JobContext, PsycopgConnector, RetryDecision, RetryStrategy
 from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Job
 from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
+from ingest.context import LlmUnavailable
 from ingest.parsing.errors import ParserUnavailable
 from kb.postgres.pool import configure
+from retrieval.errors import ServiceError
 from retrieval.postgres import Connection, Pool
 from retrieval.scope import Scope
 
-TASK = "index_document"
 MAX_ATTEMPTS = 5
-TRANSIENT = (OperationalError, PoolTimeout, ParserUnavailable, OSError)
 HEARTBEAT_SECONDS = 5
 STALLED_SECONDS = 15  # three missed heartbeats: the worker is dead
+STOP_SECONDS = 5.0  # for what is under way when a worker is told to stop; then it is put back
+NO_HURRY_SECONDS = 86_400.0  # a worker that ends with the queue finishes what it has begun
 EVERY_FIVE_SECONDS = "* * * * * */5"
 
-Handle = Callable[[Scope, UUID, UUID, int], Awaitable[None]]
-"""Index one version into one index version; the number says which attempt this is, from 1.
+TaskName = Literal["index_document", "read_sources", "remove", "run_schedule"]
+
+# Reading a website takes hours. It must not keep documents waiting, nor they it.
+LANES: Mapping[str, tuple[TaskName, ...]] = {
+    "default": ("index_document", "remove"),
+    "sources": ("read_sources", "run_schedule"),
+}
+SOURCES_AT_ONCE = 4
+
+
+class TryAgain(ServiceError):
+    """It did not work out this time; it is tried again."""
+
+
+TRANSIENT = (OperationalError, PoolTimeout, ParserUnavailable, LlmUnavailable, OSError, TryAgain)
+
+Handle = Callable[[Scope, Mapping[str, UUID], int], Awaitable[None]]
+"""Do what was put, with its ids; the number says which attempt this is, from 1.
 
 After `MAX_ATTEMPTS` errors no retry follows. A greater number means that this many workers died.
 """
@@ -34,8 +57,24 @@ After `MAX_ATTEMPTS` errors no retry follows. A greater number means that this m
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """Something to do, once the transaction that puts it is committed."""
+
+    task: TaskName
+    ids: Mapping[str, UUID]
+    lock: str
+    """Works with the same lock are done one after the other, in the order they were put."""
+
+    behind: int = 0
+    """How many of the team's wait already. A team with few goes before one with many."""
+
+    at: datetime | None = None
+    """Not before then."""
+
+
 class Queue:
-    """Hands document versions to workers, on this process's connections."""
+    """Hands work to workers, on this process's connections."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -45,76 +84,88 @@ class Queue:
         """Before anything else."""
         await self._app.open_async(self._pool)
 
-    async def put(
-        self,
-        scope: Scope,
-        conn: Connection,
-        *,
-        document_id: UUID,
-        version_id: UUID,
-        index_version_id: UUID,
-    ) -> None:
-        """Queue a version, on the connection and in the transaction that recorded it."""
+    async def put(self, scope: Scope, conn: Connection, work: Work) -> None:
+        """Queue it, on the connection and in the transaction that recorded it."""
         await self._app.configure_task(
-            TASK,
+            work.task,
             connection=conn,
-            # Two versions of one document are never written at once, or in the wrong order.
-            lock=f"document:{document_id}:{index_version_id}",
+            queue=next(lane for lane, tasks in LANES.items() if work.task in tasks),
+            lock=work.lock,
+            priority=-work.behind,
+            schedule_at=work.at,
         ).defer_async(
             team_id=str(scope.team_id),
             knowledge_base_id=str(scope.knowledge_base_id),
-            index_version_id=str(index_version_id),
-            version_id=str(version_id),
+            **{name: str(one) for name, one in work.ids.items()},
         )
 
-    async def work(self, handle: Handle, *, concurrency: int, wait: bool) -> None:
+    async def work(
+        self, handlers: Mapping[TaskName, Handle], *, concurrency: int, wait: bool
+    ) -> None:
         """Work on what is queued; with `wait` for ever, else until the queue is empty.
 
-        A version whose worker died is taken up by the next one that looks, within half a minute.
+        What a worker died over is taken up by the next one that looks, within half a minute.
         """
         app = _app()  # a worker's own: procrastinate registers a task once
         await app.open_async(self._pool)
-
-        async def index_document(
-            context: JobContext,
-            team_id: str,
-            knowledge_base_id: str,
-            index_version_id: str,
-            version_id: str,
-        ) -> None:
-            scope = Scope(team_id=UUID(team_id), knowledge_base_id=UUID(knowledge_base_id))
-            attempt = context.job.attempts + 1
-            await handle(scope, UUID(index_version_id), UUID(version_id), attempt)
+        retry = _Retry(max_attempts=MAX_ATTEMPTS, exponential_wait=3, retry_exceptions=TRANSIENT)
+        for name, handle in handlers.items():
+            app.task(name=name, pass_context=True, retry=retry)(_task(handle))
 
         async def revive_stalled(timestamp: int) -> None:
             del timestamp
             await self.revive_stalled()
 
-        retry = RetryStrategy(
-            max_attempts=MAX_ATTEMPTS, exponential_wait=3, retry_exceptions=TRANSIENT
-        )
-        app.task(name=TASK, pass_context=True, retry=retry)(index_document)
         regularly = app.periodic(cron=EVERY_FIVE_SECONDS)
-        regularly(app.task(queueing_lock="revive_stalled")(revive_stalled))
+        regularly(app.task(queueing_lock="revive_stalled", queue="default")(revive_stalled))
         await self.revive_stalled()
-        await app.run_worker_async(
-            concurrency=concurrency,
-            wait=wait,
-            install_signal_handlers=False,
-            delete_jobs="always",  # the ledger keeps what happened
-            update_heartbeat_interval=HEARTBEAT_SECONDS,
-            stalled_worker_timeout=STALLED_SECONDS,
-        )
+
+        async def lane(name: str, size: int) -> None:
+            await app.run_worker_async(
+                name=name,
+                queues=[name],
+                concurrency=size,
+                wait=wait,
+                install_signal_handlers=False,
+                delete_jobs="always",  # the ledger keeps what happened
+                shutdown_graceful_timeout=STOP_SECONDS if wait else NO_HURRY_SECONDS,
+                update_heartbeat_interval=HEARTBEAT_SECONDS,
+                stalled_worker_timeout=STALLED_SECONDS,
+            )
+
+        if wait:
+            async with asyncio.TaskGroup() as lanes:
+                lanes.create_task(lane("sources", SOURCES_AT_ONCE))
+                lanes.create_task(lane("default", concurrency))
+        else:  # the documents that are found in sources come after them
+            await lane("sources", SOURCES_AT_ONCE)
+            await lane("default", concurrency)
 
     async def revive_stalled(self) -> None:
         """Put back what dead workers left undone."""
-        jobs = await self._app.job_manager.get_stalled_jobs(
-            task_name=TASK, seconds_since_heartbeat=STALLED_SECONDS
-        )
+        jobs = await self._app.job_manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS)
         for job in jobs:
             logger.warning("taking up job %s, whose worker died", job.id)
             with suppress(ConnectorException):  # another worker was quicker
                 await self._app.job_manager.retry_job(job)
+
+
+class _Retry(RetryStrategy):
+    """What a worker that stops breaks off is for the next one, however often that was so."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if isinstance(exception, asyncio.CancelledError):
+            return RetryDecision(retry_in={"seconds": 0})
+        return super().get_retry_decision(exception=exception, job=job)
+
+
+def _task(handle: Handle) -> Callable[..., Awaitable[None]]:
+    async def task(context: JobContext, team_id: str, knowledge_base_id: str, **ids: str) -> None:
+        scope = Scope(team_id=UUID(team_id), knowledge_base_id=UUID(knowledge_base_id))
+        attempt = context.job.attempts + 1
+        await handle(scope, {name: UUID(one) for name, one in ids.items()}, attempt)
+
+    return task
 
 
 def _app() -> procrastinate.App:

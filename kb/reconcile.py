@@ -36,7 +36,7 @@ class Comparison:
 
 async def compare(service: Service, scope: Scope) -> Comparison:
     """Compare, while documents may come and go. Raises `NotFound`."""
-    live = await service.live_index(scope)
+    live = await service.index(scope)
     # The index first: what is in it by then is in the catalog after, unless it was deleted.
     held = await live.store.documents(scope, live.version)
     async with scoped(service.pool, scope) as conn:
@@ -61,7 +61,7 @@ async def compare(service: Service, scope: Scope) -> Comparison:
 
 async def mend(service: Service, scope: Scope, found: Comparison) -> None:
     """Remove the chunks nobody owns, and queue the documents that lack theirs."""
-    live = await service.live_index(scope)
+    live = await service.index(scope)
     for one in found.unowned:
         await live.store.replace(scope, live.version, one.document, [], [])
     for document in found.lacking:

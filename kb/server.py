@@ -16,13 +16,11 @@ from kb.api.app import create_app
 from kb.auth import operator_scope
 from kb.embedders import Embedders
 from kb.settings import Settings
-from kb.wiring import Database, make_embedders, open_service, work
+from kb.wiring import Database, make_embedders, make_live_sources, open_service
+from kb.working import keep_alive, keep_working
 from retrieval.embedding.models import MODELS
 
 logger = logging.getLogger(__name__)
-
-WATCH_SECONDS = 2.0
-RESTART_SECONDS = 5.0
 
 
 def bind(settings: Settings) -> socket.socket:
@@ -55,6 +53,7 @@ async def serve(
         first_key = await service.first_key(operator_scope())
         app = create_app(
             service,
+            make_live_sources(settings),
             allowed_hosts=(*_own_hosts(settings, listener), *settings.allowed_hosts),
             allowed_origins=settings.allowed_origins,
         )
@@ -63,7 +62,7 @@ async def serve(
         )
         with (
             _beside(_announce(server, lambda: on_ready(first_key))),
-            _beside(_keep_alive(database)),
+            _beside(keep_alive(database)),
             _beside(asyncio.to_thread(embedders.get, MODELS[0])),  # so the first query need not
             _worker_thread(settings, database.dsn, embedders),
         ):
@@ -109,46 +108,20 @@ async def _announce(server: uvicorn.Server, on_ready: Callable[[], None]) -> Non
     on_ready()
 
 
-async def _keep_alive(database: Database) -> None:
-    """An embedded PostgreSQL that was killed is started again under the running service."""
-    while True:
-        await asyncio.sleep(WATCH_SECONDS)
-        try:
-            await asyncio.to_thread(database.revive)
-        except Exception:  # the next round tries again; requests meanwhile get a 503
-            logger.exception("PostgreSQL does not come back")
-
-
 @contextmanager
 def _worker_thread(settings: Settings, dsn: str, embedders: Embedders) -> Generator[None]:
     """A worker on a loop of its own, so that indexing never holds up requests."""
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
-    thread = threading.Thread(
-        target=_run_worker, args=(loop, settings, dsn, embedders, stop), name="worker"
-    )
+
+    def work() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:
+            runner.run(keep_working(settings, dsn, embedders, stop))
+
+    thread = threading.Thread(target=work, name="worker")
     thread.start()
     try:
         yield
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join()
-
-
-def _run_worker(
-    loop: asyncio.AbstractEventLoop,
-    settings: Settings,
-    dsn: str,
-    embedders: Embedders,
-    stop: asyncio.Event,
-) -> None:
-    async def keep_working() -> None:
-        while not stop.is_set():
-            try:
-                await work(settings, dsn, embedders, stop)
-            except Exception:  # such as a database that restarts; documents stay queued
-                logger.exception("the worker stopped; starting again")
-                await asyncio.wait([asyncio.ensure_future(stop.wait())], timeout=RESTART_SECONDS)
-
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        runner.run(keep_working())

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 from ingest.chunking.settings import chunk_settings
-from ingest.indexing import PARSER_VERSION
-from kb.blobs import FolderBlobs
-from kb.catalog import documents, keys, knowledge_bases, ledger
+from ingest.errors import InvalidChunking
+from ingest.indexing import PARSER_VERSION, StageRecord
+from kb.blobs import Blob, Blobs
+from kb.catalog import data_sources, documents, index_versions, jobs, keys, knowledge_bases, ledger
+from kb.dispatch import close_job, queue_document, queue_removal
 from kb.embedders import Embedders
 from kb.item_names import checked_item_name
 from kb.queue import Queue
 from retrieval.embedding.models import EmbeddingModel
 from retrieval.index import ChunkSettings, IndexSettings, IndexVersion
 from retrieval.passage import Retrieval
-from retrieval.postgres import Pool, scoped
-from retrieval.retriever import LiveIndex, Query, Retriever
+from retrieval.postgres import Connection, Pool, scoped
+from retrieval.retriever import Index, Query, search
 from retrieval.scope import Scope, TeamScope
-from retrieval.store import Store
+from retrieval.store import IndexNotFound, Store
 
 DEFAULT_STORE = "pgvector"
 
@@ -31,7 +36,7 @@ class Overview:
 
     knowledge_base: knowledge_bases.KnowledgeBase
     tally: documents.Tally
-    last_job: ledger.IndexingJob | None
+    last_job: jobs.IndexingJob | None
 
 
 class Service:
@@ -43,19 +48,31 @@ class Service:
         pool: Pool,
         stores: Mapping[str, Store],
         embedders: Embedders,
-        blobs: FolderBlobs,
+        blobs: Blobs,
         queue: Queue,
+        has_llm: bool = False,
     ) -> None:
+        """`has_llm` says that workers can ask a language model for context lines."""
         self.pool = pool
         self.stores = stores
         self.embedders = embedders
         self.blobs = blobs
         self.queue = queue
-        self._retriever = Retriever(self)
+        self._has_llm = has_llm
 
-    async def retrieve(self, scope: Scope, query: Query) -> Retrieval:
-        """The read path. Raises `NotFound`, and `InvalidQuery` before it gets here."""
-        found = await self._retriever(scope, query)
+    async def retrieve(
+        self, scope: Scope, query: Query, *, index_version_id: UUID | None = None
+    ) -> Retrieval:
+        """The read path, in the live index unless another index version is named.
+
+        Raises `NotFound`, and `InvalidQuery` before it gets here.
+        """
+        index = await self.index(scope, index_version_id)
+        try:
+            found = await search(scope, index, query)
+        except IndexNotFound:  # another one was promoted and this one discarded in between
+            index = await self.index(scope, index_version_id)
+            found = await search(scope, index, query)
         parents = {
             number: (passage.citation.document.version_id, *passage.parent)
             for number, passage in enumerate(found.passages)
@@ -64,17 +81,19 @@ class Service:
         if not parents:
             return found
         async with scoped(self.pool, scope) as conn:
-            texts = await documents.read_spans(scope, conn, list(parents.values()))
+            texts = await documents.read_spans(
+                scope, conn, list(parents.values()), parser=index.version.settings.parser
+            )
         passages = list(found.passages)
         for number, text in zip(parents, texts, strict=True):
             passages[number] = replace(passages[number], parent_text=text)
         return replace(found, passages=tuple(passages))
 
-    async def live_index(self, scope: Scope) -> LiveIndex:
-        """What answers the scope's queries now. Raises `NotFound`."""
-        version, store = await knowledge_bases.find_live_index_version(scope, self.pool)
+    async def index(self, scope: Scope, index_version_id: UUID | None = None) -> Index:
+        """What answers the scope's queries now, or another index version. Raises `NotFound`."""
+        version, store = await index_versions.find(scope, self.pool, index_version_id)
         model = version.settings.embedding_model
-        return LiveIndex(
+        return Index(
             version=version,
             store=self.stores[store],
             embedder=self.embedders.loaded(model)
@@ -84,7 +103,7 @@ class Service:
     async def index_version(self, scope: Scope) -> IndexVersion:
         """The live one. Raises `NotFound`."""
         async with scoped(self.pool, scope) as conn:
-            return (await knowledge_bases.live_index_version(scope, conn))[0]
+            return (await index_versions.live(scope, conn))[0]
 
     async def create_knowledge_base(
         self,
@@ -100,13 +119,14 @@ class Service:
         """An empty knowledge base, ready for documents and queries.
 
         `chunking` comes from `ingest.chunking.settings.chunk_settings`, as do its defaults. Raises
-        `NameTaken`.
+        `NameTaken` or `InvalidChunking`.
         """
         settings = IndexSettings(
             parser=PARSER_VERSION,
             embedding_model=embedding_model,
             chunking=chunking or chunk_settings(embedding_model),
         )
+        self.require_llm_for(settings.chunking)
         narrow = scope.knowledge_base(uuid4())
         version = IndexVersion(id=uuid4(), number=1, settings=settings)
         store = self.stores[DEFAULT_STORE]
@@ -117,7 +137,8 @@ class Service:
                 await knowledge_bases.create(
                     narrow,
                     conn,
-                    version,
+                    version.id,
+                    settings,
                     name=name,
                     store=DEFAULT_STORE,
                     tags=tags,
@@ -129,13 +150,18 @@ class Service:
             raise
         return await self.overview(narrow)
 
+    def require_llm_for(self, chunking: ChunkSettings) -> None:
+        """Raises `InvalidChunking` where nobody is there to write the lines it asks for."""
+        if chunking.context == "llm" and not self._has_llm:
+            raise InvalidChunking("The context llm needs KB_LLM_URL and KB_LLM_MODEL to be set.")
+
     async def overview(self, scope: Scope) -> Overview:
         """The knowledge base, its documents counted, its last job. Raises `NotFound`."""
         async with scoped(self.pool, scope) as conn:
             return Overview(
                 knowledge_base=await knowledge_bases.get(scope, conn),
                 tally=await documents.tally(scope, conn),
-                last_job=await ledger.latest_job(scope, conn),
+                last_job=next(iter(await jobs.latest(scope, conn, limit=1)), None),
             )
 
     async def list_knowledge_bases(
@@ -173,14 +199,14 @@ class Service:
         """Remove it with its documents, indexes and every blob nothing else uses."""
         async with scoped(self.pool, scope) as conn:
             found = await knowledge_bases.get(scope, conn)
-            versions = await knowledge_bases.index_versions(scope, conn)
+            versions = await index_versions.list_all(scope, conn)
             blobs = await documents.blobs_of(scope, conn)
         # The index goes first: interrupted here, deleting again finishes the work.
         for version in versions:
             await self.stores[found.store].drop(scope, version)
         async with scoped(self.pool, scope) as conn:
             await knowledge_bases.delete(scope, conn)
-        await self._delete_unused(scope, blobs)
+        await self.delete_unused(scope, blobs)
 
     async def add_document(
         self, scope: Scope, *, item_name: str, data: AsyncIterable[bytes]
@@ -190,43 +216,94 @@ class Service:
         Raises `NotFound`, `InvalidItemName` or `BlobTooLarge`.
         """
         name = checked_item_name(item_name)
-        async with scoped(self.pool, scope) as conn:
-            await knowledge_bases.live_index_version(scope, conn)  # nothing is stored for a typo
+        async with scoped(self.pool, scope) as conn:  # nothing is stored for a typo
+            source_id = await data_sources.of_sent_documents(scope, conn)
+        return await self._take(scope, source_id, name, data)
+
+    async def replace_document(
+        self, scope: Scope, document_id: UUID, *, data: AsyncIterable[bytes]
+    ) -> documents.Added:
+        """Give a document new bytes under its old name. Raises `NotFound` or `BlobTooLarge`."""
+        found = await self.document(scope, document_id)
+        return await self._take(scope, found.data_source_id, found.item_name, data)
+
+    async def _take(
+        self, scope: Scope, source_id: UUID, name: str, data: AsyncIterable[bytes]
+    ) -> documents.Added:
+        started_at, start = datetime.now(UTC), time.perf_counter()
         blob = await self.blobs.put(scope, data)
+        fetched = StageRecord(
+            stage="fetch",
+            started_at=started_at,
+            seconds=time.perf_counter() - start,
+            bytes=blob.size,
+        )
         async with scoped(self.pool, scope) as conn:
-            version, _ = await knowledge_bases.live_index_version(scope, conn)
-            await documents.lock_blob(scope, conn, blob.sha256)
-            await self.blobs.require(scope, blob.sha256)
-            added = await documents.add(
+            return await self.enter_document(
+                scope, conn, data_source_id=source_id, item_name=name, blob=blob, fetched=fetched
+            )
+
+    async def enter_document(
+        self,
+        scope: Scope,
+        conn: Connection,
+        *,
+        data_source_id: UUID,
+        item_name: str,
+        blob: Blob,
+        fetched: StageRecord,
+        job_id: UUID | None = None,
+    ) -> documents.Added:
+        """Make stored bytes a document's newest version and queue it, unless they are known.
+
+        It joins the given job, else the one for documents that are sent. Raises `BlobMissing`.
+        """
+        index, _ = await index_versions.live(scope, conn)
+        await documents.lock_blob(scope, conn, blob.sha256)
+        await self.blobs.require(scope, blob.sha256)
+        added = await documents.add(
+            scope,
+            conn,
+            index,
+            data_source_id=data_source_id,
+            item_name=item_name,
+            sha256=blob.sha256,
+            size_in_bytes=blob.size,
+        )
+        if added.queued:
+            places = await queue_document(
+                self.queue,
                 scope,
                 conn,
-                version,
-                item_name=name,
-                sha256=blob.sha256,
-                size_in_bytes=blob.size,
+                added.document_id,
+                added.version_id,
+                job_id=job_id or await self._documents_job(scope, conn, index.id, data_source_id),
             )
-            if added.queued:
-                await self.queue.put(
-                    scope,
-                    conn,
-                    document_id=added.document_id,
-                    version_id=added.version_id,
-                    index_version_id=version.id,
-                )
+            for place in places:
+                await ledger.enter_stages(scope, conn, place, [fetched], attempt=1)
         return added
 
     async def index_again(self, scope: Scope, document: documents.Document) -> None:
-        """Queue the newest version once more; what is found of it meanwhile stays."""
+        """Queue the newest version once more, even if its bytes failed too often.
+
+        What is found of it meanwhile stays. Does nothing where it waits or is under way already.
+        """
+        if document.status in ("pending", "running"):
+            return
         async with scoped(self.pool, scope) as conn:
-            index, _ = await knowledge_bases.live_index_version(scope, conn)
-            await documents.queue(scope, conn, index, document.version_id)
-            await self.queue.put(
-                scope,
-                conn,
-                document_id=document.id,
-                version_id=document.version_id,
-                index_version_id=index.id,
+            index, _ = await index_versions.live(scope, conn)
+            await ledger.release(scope, conn, document.sha256)
+            job_id = await self._documents_job(scope, conn, index.id, document.data_source_id)
+            await queue_document(
+                self.queue, scope, conn, document.id, document.version_id, job_id=job_id
             )
+
+    async def _documents_job(
+        self, scope: Scope, conn: Connection, index_version_id: UUID, data_source_id: UUID
+    ) -> UUID:
+        job_id = await jobs.open_documents_job(scope, conn, index_version_id)
+        await jobs.cover(scope, conn, job_id, [data_source_id], is_read=True)
+        return job_id
 
     async def document(self, scope: Scope, document_id: UUID) -> documents.Document:
         """Raises `NotFound`."""
@@ -244,27 +321,55 @@ class Service:
             return await documents.named(scope, conn, item_name)
 
     async def list_documents(
-        self, scope: Scope, *, limit: int, offset: int
+        self, scope: Scope, *, limit: int, offset: int, data_source_id: UUID | None = None
     ) -> tuple[list[documents.Document], int]:
-        """A page of the documents, oldest first, and how many there are in all."""
+        """A page of the documents, of one data source or of all, oldest first, and their number."""
         async with scoped(self.pool, scope) as conn:
             await knowledge_bases.get(scope, conn)
-            page = await documents.list_page(scope, conn, limit=limit, offset=offset)
-            return page, (await documents.tally(scope, conn)).documents
+            page = await documents.list_page(
+                scope, conn, data_source_id=data_source_id, limit=limit, offset=offset
+            )
+            tally = await documents.tally(scope, conn, data_source_id=data_source_id)
+            return page, tally.documents
 
     async def delete_document(self, scope: Scope, document_id: UUID) -> None:
         """Remove a document, its chunks, versions and every blob nothing else uses."""
         async with scoped(self.pool, scope) as conn:
-            found = await knowledge_bases.get(scope, conn)
-            document = await documents.get(scope, conn, document_id)
             await documents.mark_deleted(scope, conn, document_id)
-            versions = await knowledge_bases.index_versions(scope, conn)
-            blobs = await documents.blobs_of(scope, conn, document_id)
-        for version in versions:
-            await self.stores[found.store].replace(scope, version, document.version, [], [])
+            await queue_removal(self.queue, scope, conn, document_id=document_id)
+        await self.remove(scope, document_id=document_id)  # unless we die, this is all it takes
+
+    async def remove(
+        self,
+        scope: Scope,
+        *,
+        document_id: UUID | None = None,
+        data_source_id: UUID | None = None,
+    ) -> None:
+        """Remove what was marked deleted: a document, or a data source with its documents.
+
+        Safe to run twice, and side by side.
+        """
         async with scoped(self.pool, scope) as conn:
-            await documents.forget(scope, conn, document_id)
-        await self._delete_unused(scope, blobs)
+            doomed = await documents.deleted(
+                scope, conn, document_id=document_id, data_source_id=data_source_id
+            )
+            versions = await index_versions.list_all(scope, conn)
+            store = (await index_versions.live(scope, conn))[1] if versions else ""
+        for document in doomed:
+            for version in versions:
+                with suppress(IndexNotFound):  # discarded meanwhile
+                    await self.stores[store].replace(scope, version, document, [], [])
+            async with scoped(self.pool, scope) as conn:
+                blobs = await documents.blobs_of(scope, conn, document.document_id)
+                waiting = await ledger.open_jobs(scope, conn, document_id=document.document_id)
+                await documents.forget(scope, conn, document.document_id)
+                for job_id in waiting:
+                    await close_job(self.queue, scope, conn, job_id)
+            await self.delete_unused(scope, blobs)
+        if data_source_id is not None:
+            async with scoped(self.pool, scope) as conn:
+                await data_sources.forget(scope, conn, data_source_id)
 
     async def read_text(
         self, scope: Scope, document_id: UUID, version_id: UUID, *, start: int, end: int
@@ -302,7 +407,8 @@ class Service:
             return None
         return (await self.create_key(scope, name="first key"))[1]
 
-    async def _delete_unused(self, scope: Scope, blobs: list[bytes]) -> None:
+    async def delete_unused(self, scope: TeamScope, blobs: Sequence[bytes]) -> None:
+        """Forget bytes that nothing of the team's needs any more."""
         for digest in blobs:
             async with scoped(self.pool, scope) as conn:
                 await documents.lock_blob(scope, conn, digest)

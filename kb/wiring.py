@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ingest.parsing.jail import ParserJail
-from ingest.parsing.limits import ParserLimits
-from kb.blobs import FolderBlobs
+from kb.blobs import Blobs, FolderBlobs
 from kb.embedders import Embedders
 from kb.postgres.embedded import EmbeddedPostgres
 from kb.postgres.pool import make_pool
@@ -17,10 +15,15 @@ from kb.postgres.schema import prepare
 from kb.queue import Queue
 from kb.service import Service
 from kb.settings import Settings
-from kb.worker import Worker
 from retrieval.embedding.embedder import Embedder
 from retrieval.embedding.models import EmbeddingModel
 from retrieval.stores.pgvector import PgVectorStore
+
+if TYPE_CHECKING:  # what few commands need is imported where it is made
+    from ingest.context import Situate
+    from kb.live_sources import LiveSources
+    from kb.vault import Vault
+    from kb.worker import Worker
 
 Say = Callable[[str], None]
 
@@ -72,6 +75,55 @@ def make_embedders(settings: Settings, say: Say = say_nothing) -> Embedders:
     return Embedders(load)
 
 
+def make_blobs(settings: Settings) -> Blobs:
+    """Where uploaded bytes are kept: a bucket if one is set, else the data folder."""
+    if settings.blobs_bucket is None:
+        return FolderBlobs(settings.data_dir / "blobs", max_bytes=settings.max_upload_bytes)
+    from ingest.sources.bucket_settings import BucketSettings
+    from kb.bucket_blobs import BucketBlobs
+
+    secret = settings.blobs_secret_key
+    return BucketBlobs(
+        BucketSettings(
+            bucket=settings.blobs_bucket,
+            region=settings.blobs_region,
+            endpoint=settings.blobs_endpoint,
+            prefix=settings.blobs_prefix,
+            key_id=settings.blobs_key_id,
+            secret_key=secret.get_secret_value() if secret else None,
+        ),
+        spool=settings.data_dir / "incoming",
+        max_bytes=settings.max_upload_bytes,
+    )
+
+
+def make_vault(settings: Settings) -> Vault:
+    """Keeps its secret in the data folder unless one is set."""
+    from kb.vault import Vault, secret_in
+
+    if settings.secret_key is not None:
+        return Vault(settings.secret_key.get_secret_value().encode())
+    return Vault(secret_in(settings.data_dir))
+
+
+def make_live_sources(settings: Settings) -> LiveSources:
+    """Reads data sources, no further than the settings allow."""
+    from ingest.sources.guarded import GuardedFetcher
+    from kb.live_sources import LiveSources
+
+    return LiveSources(
+        vault=make_vault(settings),
+        fetcher=GuardedFetcher(
+            allowed_networks=settings.fetch_networks, allowed_ports=settings.fetch_ports
+        ),
+        user_agent=settings.crawler_user_agent,
+        delay_seconds=settings.crawl_delay_seconds,
+        max_bytes=settings.max_upload_bytes,
+        folders=settings.source_folders,
+        endpoints=settings.s3_endpoints,
+    )
+
+
 @asynccontextmanager
 async def open_service(
     settings: Settings, dsn: str, embedders: Embedders
@@ -86,8 +138,9 @@ async def open_service(
             pool=pool,
             stores={"pgvector": PgVectorStore(pool)},
             embedders=embedders,
-            blobs=FolderBlobs(settings.data_dir / "blobs", max_bytes=settings.max_upload_bytes),
+            blobs=make_blobs(settings),
             queue=queue,
+            has_llm=settings.llm_url is not None and settings.llm_model is not None,
         )
     finally:
         await pool.close()
@@ -96,26 +149,33 @@ async def open_service(
 @asynccontextmanager
 async def open_worker(settings: Settings, service: Service) -> AsyncGenerator[Worker]:
     """A worker on the service's event loop, with a jail of its own."""
+    from ingest.parsing.jail import ParserJail
+    from ingest.parsing.limits import ParserLimits
+    from kb.sync import Sync
+    from kb.worker import Worker
+
     limits = ParserLimits(
         input_bytes=settings.max_upload_bytes,
         memory_bytes=settings.parser_memory_bytes,
         wall_seconds=settings.parser_seconds,
     )
-    async with ParserJail(limits) as jail:
-        yield Worker(service, jail, concurrency=settings.worker_concurrency)
+    languages = settings.ocr_languages if settings.ocr == "auto" else ()
+    async with ParserJail(limits, ocr_languages=languages) as jail, _open_llm(settings) as situate:
+        sync = Sync(service, make_live_sources(settings).open)
+        yield Worker(service, jail, sync, concurrency=settings.worker_concurrency, situate=situate)
 
 
-async def work(settings: Settings, dsn: str, embedders: Embedders, stop: asyncio.Event) -> None:
-    """Run a worker until told to stop; raises what ends it before."""
-    async with (
-        open_service(settings, dsn, embedders) as service,
-        open_worker(settings, service) as worker,
-    ):
-        running = asyncio.create_task(worker.run())
-        stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if stop.is_set():
-            running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
+@asynccontextmanager
+async def _open_llm(settings: Settings) -> AsyncGenerator[Situate | None]:
+    if settings.llm_url is None or settings.llm_model is None:
+        yield None
+        return
+    from ingest.context_llm import open_llm
+
+    key = settings.llm_api_key
+    async with open_llm(
+        settings.llm_url,
+        model=settings.llm_model,
+        api_key=key.get_secret_value() if key else None,
+    ) as situate:
+        yield situate

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from uuid import UUID
 
-from ingest.indexing import Indexer, Outcome, Parser
-from kb.catalog import documents, knowledge_bases, ledger
+from ingest.context import Situate
+from ingest.indexing import Indexer, Outcome, Parser, error_code
+from kb.attempt import Attempt, NoLongerWanted
+from kb.catalog import documents, index_versions, ledger
 from kb.catalog.errors import NotFound
-from kb.queue import MAX_ATTEMPTS, TRANSIENT
+from kb.catalog.ledger import Place, Started
+from kb.dispatch import close_job
+from kb.queue import MAX_ATTEMPTS, TRANSIENT, TryAgain
+from kb.schedules import run_schedule
 from kb.service import Service
+from kb.sync import Sync
 from retrieval.errors import ServiceError
-from retrieval.index import IndexVersion
 from retrieval.postgres import scoped
 from retrieval.scope import Scope
 from retrieval.store import IndexNotFound
 
 logger = logging.getLogger(__name__)
+
+# Not the file's fault, perhaps: a parser may have been killed by somebody else.
+TRIED_AGAIN = ("parser_crashed",)
 
 
 class WorkersDied(ServiceError):
@@ -26,85 +35,171 @@ class WorkersDied(ServiceError):
     code = "workers_died"
 
 
-class Worker:
-    """Indexes what is queued."""
+class Quarantined(ServiceError):
+    """These bytes failed too often to be tried again; `kb retry` or another file helps."""
 
-    def __init__(self, service: Service, parser: Parser, *, concurrency: int) -> None:
+    code = "quarantined"
+
+
+class Worker:
+    """Does what is queued."""
+
+    def __init__(
+        self,
+        service: Service,
+        parser: Parser,
+        sync: Sync,
+        *,
+        concurrency: int,
+        situate: Situate | None = None,
+    ) -> None:
         self._service = service
-        self._indexer = Indexer(parser)
+        self._indexer = Indexer(parser, situate)
+        self._sync = sync
         self._concurrency = concurrency
 
     async def run(self, *, wait: bool = True) -> None:
         """Work until cancelled, or with `wait=False` until nothing is queued."""
-        await self._service.queue.work(self.index, concurrency=self._concurrency, wait=wait)
+        service = self._service
 
-    async def index(
-        self, scope: Scope, index_version_id: UUID, version_id: UUID, attempt: int
-    ) -> None:
+        async def index_document(scope: Scope, ids: Mapping[str, UUID], attempt: int) -> None:
+            place = Place(index_version_id=ids["index_version_id"], version_id=ids["version_id"])
+            await self.index(scope, place, attempt)
+
+        async def read_sources(scope: Scope, ids: Mapping[str, UUID], attempt: int) -> None:
+            await self._sync.run(scope, ids["job_id"], is_last=attempt >= MAX_ATTEMPTS)
+
+        async def remove_marked(scope: Scope, ids: Mapping[str, UUID], attempt: int) -> None:
+            del attempt
+            await service.remove(scope, **ids)
+
+        async def run_scheduled(scope: Scope, ids: Mapping[str, UUID], attempt: int) -> None:
+            del attempt
+            await run_schedule(service, scope, ids["schedule_id"])
+
+        await service.queue.work(
+            {
+                "index_document": index_document,
+                "read_sources": read_sources,
+                "remove": remove_marked,
+                "run_schedule": run_scheduled,
+            },
+            concurrency=self._concurrency,
+            wait=wait,
+        )
+
+    async def index(self, scope: Scope, place: Place, attempt: int) -> None:
         """One attempt at one document version; safe to run twice.
 
         Errors that may pass are raised for the queue to try again, unless this was the last time.
         """
         service = self._service
         async with scoped(service.pool, scope) as conn:
-            job_id = await ledger.start(scope, conn, index_version_id, version_id)
-        if job_id is None:
-            return  # done already, or deleted while it was queued
+            started = await ledger.start(scope, conn, place)
+            state = await documents.version_state(scope, conn, place.version_id)
+        if started is None:
+            return  # done already, cancelled, or deleted while it was queued
+        outcome, kept = Outcome(status="superseded"), None
         try:
-            if attempt > MAX_ATTEMPTS:
-                raise WorkersDied
-            outcome = await self._attempt(scope, index_version_id, version_id)
+            if state is not None and not state.is_deleted and not state.is_superseded:
+                index, store = await index_versions.find(
+                    scope, service.pool, place.index_version_id
+                )
+                kept = Attempt(service, scope, index, state)
+                if attempt > MAX_ATTEMPTS:
+                    raise WorkersDied
+                outcome = await self._attempt(scope, kept, store)
         except (NotFound, IndexNotFound):
             outcome = Outcome(status="superseded")  # deleted under way, with its knowledge base
+        except NoLongerWanted:
+            outcome = Outcome(status="cancelled")
         except Exception as exc:  # whatever it is, the ledger must not say `running` for ever
             if isinstance(exc, TRANSIENT) and attempt < MAX_ATTEMPTS:
+                logger.warning("version %s is tried again: %s", place.version_id, exc)
+                await self._enter_stages(scope, place, started, kept)
                 raise
-            logger.exception("giving up on version %s", version_id)
-            outcome = Outcome(status="failed", error_code=_code(exc), error=str(exc))
+            _complain(place, exc)
+            outcome = Outcome(status="failed", error_code=error_code(exc), error=str(exc))
+        await self._finish(scope, place, started, kept, outcome)
+
+    async def _attempt(self, scope: Scope, kept: Attempt, store: str) -> Outcome:
+        service, state = self._service, kept.state
+        index = await kept.index_for_source()
         async with scoped(service.pool, scope) as conn:
-            await ledger.finish(
-                scope, conn, index_version_id, version_id, job_id=job_id, outcome=outcome
+            known = await ledger.quarantined(
+                scope, conn, state.sha256, parser=index.settings.parser
             )
-
-    async def _attempt(self, scope: Scope, index_version_id: UUID, version_id: UUID) -> Outcome:
-        service = self._service
-        async with scoped(service.pool, scope) as conn:
-            base = await knowledge_bases.get(scope, conn)
-            index = await knowledge_bases.index_version(scope, conn, index_version_id)
-            state = await documents.version_state(scope, conn, version_id)
-        if state is None or state.is_deleted or state.is_superseded:
-            return Outcome(status="superseded")
-        store = service.stores[base.store]
-
-        async def save_text(text: str) -> None:
-            async with scoped(service.pool, scope) as conn:
-                await documents.save_text(
-                    scope, conn, version_id, parser=index.settings.parser, text=text
-                )
-
+        if known is not None:
+            raise Quarantined(f"{known.failures} times: {known.error}")
+        model = index.settings.embedding_model
         outcome = await self._indexer.index(
             scope,
             index,
             state.document,
-            await service.blobs.get(scope, state.sha256),
-            store=store,
-            embedder=await asyncio.to_thread(service.embedders.get, index.settings.embedding_model),
-            save_text=save_text,
+            kept,
+            store=service.stores[store],
+            embedder=await asyncio.to_thread(service.embedders.get, model),
         )
         if outcome.status == "indexed":
-            await self._undo_if_deleted(scope, index, state, base.store)
+            await kept.undo_if_deleted(store)
         return outcome
 
-    async def _undo_if_deleted(
-        self, scope: Scope, index: IndexVersion, state: documents.VersionState, store: str
+    async def _finish(
+        self,
+        scope: Scope,
+        place: Place,
+        started: Started,
+        kept: Attempt | None,
+        outcome: Outcome,
     ) -> None:
-        """A deletion marks the document first and then removes its chunks; see both sides of it."""
-        async with scoped(self._service.pool, scope) as conn:
-            after = await documents.version_state(scope, conn, state.document.version_id)
-        if after is None or after.is_deleted:
-            await self._service.stores[store].replace(scope, index, state.document, [], [])
-            raise NotFound(f"Document {state.document.document_id}.")
+        service = self._service
+        again = False
+        async with scoped(service.pool, scope) as conn:
+            if kept is not None:
+                await ledger.enter_stages(scope, conn, place, kept.stages, attempt=started.attempt)
+                if outcome.status == "indexed":
+                    await ledger.release(scope, conn, kept.state.sha256)
+                if blame := _blame(outcome):
+                    failures = await ledger.count_failure(
+                        scope,
+                        conn,
+                        kept.state.sha256,
+                        parser=kept.index.settings.parser,
+                        outcome=outcome,
+                        times=blame,
+                    )
+                    again = outcome.error_code in TRIED_AGAIN and (
+                        failures < ledger.QUARANTINED_AFTER
+                    )
+            if not again:
+                await ledger.finish(scope, conn, place, outcome)
+                await close_job(service.queue, scope, conn, started.job_id)
+        if again:
+            raise TryAgain(outcome.error or "")
+
+    async def _enter_stages(
+        self, scope: Scope, place: Place, started: Started, kept: Attempt | None
+    ) -> None:
+        """What an attempt that is made again has taken, if the database is there to be told."""
+        if kept is None:
+            return
+        try:
+            async with scoped(self._service.pool, scope) as conn:
+                await ledger.enter_stages(scope, conn, place, kept.stages, attempt=started.attempt)
+        except TRANSIENT as exc:
+            logger.warning("the stages of version %s are not entered: %s", place.version_id, exc)
 
 
-def _code(error: Exception) -> str:
-    return getattr(error, "code", "unavailable" if isinstance(error, ServiceError) else "internal")
+def _blame(outcome: Outcome) -> int:
+    """How many failures of these very bytes an outcome stands for."""
+    if outcome.error_code == WorkersDied.code:
+        return ledger.QUARANTINED_AFTER  # and more: no worker is risked for them again
+    return 1 if outcome.stage == "parse" else 0
+
+
+def _complain(place: Place, error: Exception) -> None:
+    """An error with a message for users needs no traceback."""
+    if isinstance(error, ServiceError):
+        logger.warning("giving up on version %s: %s", place.version_id, error)
+    else:
+        logger.error("giving up on version %s", place.version_id, exc_info=error)

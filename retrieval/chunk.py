@@ -30,13 +30,14 @@ class Chunk:
     """Titles of the headings around it, outermost first."""
 
     context: str = ""
-    """Document title, section path, and the header row of a table that begins in another chunk.
+    """Document title and section path, a language model's line above them, and the header row of a
+    table that begins in another chunk; the first two as the chunk settings ask for.
 
     It is indexed and embedded before the text, and never quoted.
     """
 
     parent: tuple[int, int] | None = None
-    """Where the larger chunk around it begins and ends, under hierarchical chunking."""
+    """Where the parent chunk or sentence window around it begins and ends, if any."""
 
     token_count: int = 0
     """Tokens of `indexed_text` as the index version's embedding model counts them."""

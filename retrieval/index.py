@@ -8,8 +8,10 @@ from uuid import UUID
 
 from retrieval.embedding.models import EmbeddingModel
 
-ChunkStrategy = Literal["section", "semantic", "hierarchical", "fixed"]
+ChunkStrategy = Literal["section", "semantic", "hierarchical", "sentence_window", "fixed"]
 CHUNK_STRATEGIES: tuple[ChunkStrategy, ...] = get_args(ChunkStrategy)
+ChunkContext = Literal["none", "headers", "llm"]
+CHUNK_CONTEXTS: tuple[ChunkContext, ...] = get_args(ChunkContext)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +30,17 @@ class ChunkSettings:
 
     overlap: int = 0
     """Fixed-length only: tokens of a chunk that are repeated in the next."""
+
+    window_size: int | None = None
+    """Sentence window only: how many sentences on either side come with a found one."""
+
+    min_chunk_size: int = 0
+    """Section and semantic only: what holds fewer tokens of text is joined with a neighbour."""
+
+    context: ChunkContext = "headers"
+    """What is indexed before a chunk's text: nothing, the titles above it, or also a line that a
+    language model wrote. A part of a table has its header row in any case.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -46,10 +46,10 @@ class Passage:
     category: str
     citation: Citation
     parent: tuple[int, int] | None = None
-    """Where the larger chunk around it begins and ends, under hierarchical chunking."""
+    """Where the parent chunk or sentence window around it begins and ends, if any."""
 
     parent_text: str | None = None
-    """The text of that chunk."""
+    """The text of that span."""
 
     @classmethod
     def of(cls, scope: Scope, stored: StoredChunk, score: float) -> Passage:

@@ -58,20 +58,12 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LiveIndex:
-    """What answers a knowledge base's queries now."""
+class Index:
+    """What answers queries: an index version, the store it is in, the model it was made with."""
 
     version: IndexVersion
     store: Store
     embedder: Embedder
-
-
-class LiveIndexes(Protocol):
-    """Finds the index that answers for a knowledge base."""
-
-    async def live_index(self, scope: Scope) -> LiveIndex:
-        """Raises an error of its own where the scope's knowledge base does not exist."""
-        ...
 
 
 class Retrieve(Protocol):
@@ -80,20 +72,13 @@ class Retrieve(Protocol):
     async def __call__(self, scope: Scope, query: Query) -> Retrieval: ...
 
 
-class Retriever:
-    """Answers queries from each knowledge base's live index."""
-
-    def __init__(self, indexes: LiveIndexes) -> None:
-        self._indexes = indexes
-
-    async def __call__(self, scope: Scope, query: Query) -> Retrieval:
-        """The best passages of this scope's knowledge base, fewer where it holds fewer."""
-        index = await self._indexes.live_index(scope)
-        passages = await _search(scope, index, query) if query.num_results else ()
-        return Retrieval(passages=passages, index_version=index.version.number)
+async def search(scope: Scope, index: Index, query: Query) -> Retrieval:
+    """The best passages of this scope's knowledge base, fewer where it holds fewer."""
+    passages = await _search(scope, index, query) if query.num_results else ()
+    return Retrieval(passages=passages, index_version=index.version.number)
 
 
-async def _search(scope: Scope, index: LiveIndex, query: Query) -> tuple[Passage, ...]:
+async def _search(scope: Scope, index: Index, query: Query) -> tuple[Passage, ...]:
     text = query.text if query.alpha < 1 else None
     # Words are searched while the query is still being embedded.
     embedding = asyncio.ensure_future(_embed(index.embedder, query))
@@ -122,7 +107,7 @@ async def _embed(embedder: Embedder, query: Query) -> Vector | None:
 
 async def _candidates(
     scope: Scope,
-    index: LiveIndex,
+    index: Index,
     query: Query,
     text: str | None,
     embedding: Awaitable[Vector | None],

@@ -1,4 +1,4 @@
-"""A parsed document cut into chunks, by one of four strategies."""
+"""A parsed document cut into chunks, by one of five strategies."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ingest.chunking.fixed import fixed_chunks
 from ingest.chunking.hierarchical import hierarchical_chunks
 from ingest.chunking.section import section_chunks
 from ingest.chunking.semantic import Embed, semantic_chunks
+from ingest.chunking.sentence_window import sentence_window_chunks
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -27,17 +28,29 @@ def chunk(
 
     `settings` come from `ingest.chunking.settings.chunk_settings`. `tokenizer` must neither
     truncate nor pad; `embed` gives texts their unit vectors, and only semantic chunking calls it.
+
+    Under the context `llm` the chunks have room for lines that `ingest.context.situated` adds.
     """
-    draft = Draft(document, tokenizer, settings.max_chunk_size)
+    draft = Draft(document, tokenizer, settings.max_chunk_size, context=settings.context)
     match settings.strategy:
         case "section":
-            return list(section_chunks(draft))
+            return list(section_chunks(draft, min_size=settings.min_chunk_size))
         case "semantic":
             assert settings.semantic_threshold is not None
-            return list(semantic_chunks(draft, embed, threshold=settings.semantic_threshold))
+            return list(
+                semantic_chunks(
+                    draft,
+                    embed,
+                    threshold=settings.semantic_threshold,
+                    min_size=settings.min_chunk_size,
+                )
+            )
         case "hierarchical":
             assert settings.parent_chunk_size is not None
             parents = Draft(document, tokenizer, settings.parent_chunk_size)
             return list(hierarchical_chunks(draft, parents))
+        case "sentence_window":
+            assert settings.window_size is not None
+            return list(sentence_window_chunks(draft, window=settings.window_size))
         case "fixed":
             return list(fixed_chunks(draft, overlap=settings.overlap))

@@ -14,29 +14,45 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from ingest.parsing.document import Block, ParsedDocument
+    from retrieval.index import ChunkContext
 
 CONTEXT_SHARE = 4  # the context line may take at most a quarter of a chunk
 CONTEXT_SEPARATOR = " > "
+LINE_TOKENS = 64  # kept free for a line that a language model writes; at most a quarter as well
 
 
 class Draft:
     """Sizes are in tokens, counted without the special ones, which `limit` leaves room for.
 
-    `tokenizer` must neither truncate nor pad.
+    `tokenizer` must neither truncate nor pad. Under the context `llm` every chunk leaves room for
+    the line that `ingest.context` puts before it.
     """
 
-    def __init__(self, document: ParsedDocument, tokenizer: Tokenizer, max_tokens: int) -> None:
+    def __init__(
+        self,
+        document: ParsedDocument,
+        tokenizer: Tokenizer,
+        max_tokens: int,
+        *,
+        context: ChunkContext = "headers",
+    ) -> None:
         self.document = document
         self.meter = TokenMeter(document.text, tokenizer)
         self._tokenizer = tokenizer
         self._special = len(tokenizer.encode("", add_special_tokens=True).ids)
-        self.limit = max_tokens - self._special
+        line = min(LINE_TOKENS, max_tokens // CONTEXT_SHARE) if context == "llm" else 0
+        self.limit = max_tokens - self._special - line
+        self._has_path = context != "none"
         self._starts = [block.char_start for block in document.blocks]
         self._contexts: dict[tuple[str, ...], tuple[str, int]] = {}
 
     def size(self, start: int, end: int) -> int:
         """Tokens of a span."""
         return self.meter.count(start, end)
+
+    def column(self, offset: int) -> int:
+        """How far into its line this offset is."""
+        return offset - self.document.text.rfind("\n", 0, offset) - 1
 
     def room(self, block: Block, start: int | None = None) -> int:
         """Tokens of text in a chunk that opens with this block, or further on in it.
@@ -88,6 +104,8 @@ class Draft:
 
     def _path_line(self, first: Block) -> tuple[str, int]:
         """The line of titles above this block, and its tokens."""
+        if not self._has_path:
+            return "", 0
         path = first.section_path[:-1] if first.kind == "heading" else first.section_path
         title = self.document.title
         above = path if not title or title in first.section_path else (title, *path)

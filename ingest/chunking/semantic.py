@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ingest.chunking.packing import GROUP
-from ingest.chunking.section import group, joint
-from ingest.chunking.sentences import sentences
-from ingest.chunking.units import Unit, cut, whole
+from ingest.chunking.section import group, joints
+from ingest.chunking.units import Unit, sentence_units
 
 if TYPE_CHECKING:
     from ingest.chunking.draft import Draft
@@ -21,35 +20,25 @@ if TYPE_CHECKING:
 Embed = Callable[[Sequence[str]], "Vectors"]
 
 
-def semantic_chunks(draft: Draft, embed: Embed, *, threshold: float) -> Iterator[Chunk]:
+def semantic_chunks(
+    draft: Draft, embed: Embed, *, threshold: float, min_size: int = 0
+) -> Iterator[Chunk]:
     """Chunks of neighbouring sentences, packed evenly and cut where the meaning changes.
 
     `threshold` is the share of the places between sentences where a cut is favoured, from 0 to 1:
     the higher, the more chunks. It is a share and no similarity because similarities differ from
     model to model. Every sentence is embedded once, together with the one before it; `embed` takes
-    the texts and gives a unit vector for each.
+    the texts and gives a unit vector for each. What holds less than `min_size` tokens of text is
+    joined with a neighbour where the two fit together.
     """
-    units = _sentences(draft)
-    joints = _joints(units, draft, embed, threshold)
-    for position, (start, end) in enumerate(group(units, draft, joints)):
+    units = list(sentence_units(draft))
+    costs = _changes(units, draft, embed, threshold)
+    for position, (start, end) in enumerate(group(units, draft, costs, min_size=min_size)):
         yield draft.chunk(position, start, end)
 
 
-def _sentences(draft: Draft) -> list[Unit]:
-    """Sentences of paragraphs; lists, tables and code stay whole where they fit."""
-    units: list[Unit] = []
-    for block in draft.document.blocks:
-        room = draft.room(block)
-        if block.kind != "paragraph":
-            units += cut(whole(block), draft, room)
-            continue
-        spans = sentences(draft.document.text, block.char_start, block.char_end)
-        for start, end in spans:
-            units += cut(Unit(block, start, end), draft, room)
-    return units
-
-
-def _joints(units: Sequence[Unit], draft: Draft, embed: Embed, threshold: float) -> list[float]:
+def _changes(units: Sequence[Unit], draft: Draft, embed: Embed, threshold: float) -> list[float]:
+    """What it costs that each unit shares a chunk with the one before it."""
     if len(units) < 2:
         return [0.0] * len(units)
     text = draft.document.text
@@ -60,6 +49,5 @@ def _joints(units: Sequence[Unit], draft: Draft, embed: Embed, threshold: float)
     alike = np.einsum("ij,ij->i", vectors[:-1], vectors[following])
     ranks = np.argsort(np.argsort(alike, kind="stable"), kind="stable") / len(alike)
     favoured = np.maximum(0.0, 1 - ranks / threshold) if threshold else np.zeros(len(alike))
-    costs = (2 * GROUP * favoured).tolist()
-    together = map(joint, units, units[1:])
-    return [0.0, *(cost + structure for cost, structure in zip(costs, together, strict=True))]
+    changes = [0.0, *(2 * GROUP * favoured).tolist()]
+    return [sum(both) for both in zip(changes, joints(units, draft), strict=True)]

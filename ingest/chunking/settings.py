@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from ingest.errors import ChunkSizeOutOfRange, InvalidChunking
 from retrieval.embedding.models import EmbeddingModel
-from retrieval.index import CHUNK_STRATEGIES, ChunkSettings, ChunkStrategy
+from retrieval.index import (
+    CHUNK_CONTEXTS,
+    CHUNK_STRATEGIES,
+    ChunkContext,
+    ChunkSettings,
+    ChunkStrategy,
+)
 
 MIN_CHUNK_TOKENS = 100  # DigitalOcean's documented minimum
 MAX_PARENT_TOKENS = 4000  # a chat model is given several of them
 PARENT_CHUNKS = 5  # a parent of 1,500 to a child of 300, as DigitalOcean recommends
 DEFAULT_THRESHOLD = 0.5
 MAX_OVERLAP_SHARE = 2  # half a chunk: more would index everything more than twice
+DEFAULT_WINDOW, MAX_WINDOW = 3, 10  # sentences on either side
+MAX_MINIMUM_SHARE = 2  # half a chunk: of two that are shorter, both fit one
 
 
 def chunk_settings(
@@ -21,6 +29,9 @@ def chunk_settings(
     parent_chunk_size: int | None = None,
     semantic_threshold: float | None = None,
     overlap: int | None = None,
+    window_size: int | None = None,
+    min_chunk_size: int | None = None,
+    context: ChunkContext = "headers",
 ) -> ChunkSettings:
     """The settings asked for, with defaults for what was not.
 
@@ -28,16 +39,23 @@ def chunk_settings(
     """
     if strategy not in CHUNK_STRATEGIES:
         raise InvalidChunking(f"The strategy is one of {', '.join(CHUNK_STRATEGIES)}.")
+    if context not in CHUNK_CONTEXTS:
+        raise InvalidChunking(f"The context is one of {', '.join(CHUNK_CONTEXTS)}.")
     size = _size(model, max_chunk_size)
     _refuse_foreign(strategy, "hierarchical", parent_chunk_size=parent_chunk_size)
     _refuse_foreign(strategy, "semantic", semantic_threshold=semantic_threshold)
     _refuse_foreign(strategy, "fixed", overlap=overlap)
+    _refuse_foreign(strategy, "sentence_window", window_size=window_size)
+    _refuse_foreign(strategy, "section", "semantic", min_chunk_size=min_chunk_size or None)
     return ChunkSettings(
         strategy=strategy,
         max_chunk_size=size,
         parent_chunk_size=_parent(size, parent_chunk_size) if strategy == "hierarchical" else None,
         semantic_threshold=_threshold(semantic_threshold) if strategy == "semantic" else None,
         overlap=_overlap(size, overlap or 0),
+        window_size=_window(window_size) if strategy == "sentence_window" else None,
+        min_chunk_size=_minimum(size, min_chunk_size or 0),
+        context=context,
     )
 
 
@@ -77,8 +95,26 @@ def _overlap(size: int, asked: int) -> int:
     return asked
 
 
-def _refuse_foreign(strategy: ChunkStrategy, owner: ChunkStrategy, **option: object) -> None:
+def _window(asked: int | None) -> int:
+    window = DEFAULT_WINDOW if asked is None else asked
+    if not 1 <= window <= MAX_WINDOW:
+        raise InvalidChunking(f"window_size is from 1 to {MAX_WINDOW} sentences, not {window}.")
+    return window
+
+
+def _minimum(size: int, asked: int) -> int:
+    if not 0 <= asked <= size // MAX_MINIMUM_SHARE:
+        raise InvalidChunking(
+            f"min_chunk_size is from 0 to {size // MAX_MINIMUM_SHARE} tokens for chunks of up to"
+            f" {size}, not {asked}."
+        )
+    return asked
+
+
+def _refuse_foreign(strategy: ChunkStrategy, *owners: ChunkStrategy, **option: object) -> None:
     """An option of another strategy would do nothing: say so rather than ignore it."""
     ((name, value),) = option.items()
-    if value is not None and strategy != owner:
-        raise InvalidChunking(f"{name} belongs to the strategy {owner}, not to {strategy}.")
+    if value is not None and strategy not in owners:
+        raise InvalidChunking(
+            f"{name} belongs to the strategy {' or '.join(owners)}, not to {strategy}."
+        )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from ingest.chunking.sentences import split
+from ingest.chunking.code import pieces
+from ingest.chunking.sentences import sentences, split
 from ingest.parsing.document import Block
 
 if TYPE_CHECKING:
@@ -31,6 +32,16 @@ class Unit:
 def whole(block: Block) -> Unit:
     """The block uncut."""
     return Unit(block, block.char_start, block.char_end)
+
+
+def sentence_units(draft: Draft) -> Iterator[Unit]:
+    """Sentences of paragraphs; lists, tables and code stay whole where they fit a chunk."""
+    for block in draft.document.blocks:
+        whole_block = (block.char_start, block.char_end)
+        text = draft.document.text
+        spans = sentences(text, *whole_block) if block.kind == "paragraph" else [whole_block]
+        for start, end in spans:
+            yield from cut(Unit(block, start, end), draft, draft.room(block))
 
 
 def fitting(spans: Iterable[Unit], draft: Draft) -> list[Unit]:
@@ -58,5 +69,12 @@ def cut(unit: Unit, draft: Draft, room: int) -> list[Unit]:
         return [unit]
     # The pieces of a table but the first carry its header row as well.
     room = min(room, draft.room(unit.block, unit.end))
-    pieces = split(draft.document.text, draft.meter, unit.start, unit.end, max_tokens=room)
-    return [Unit(unit.block, start, end) for start, end in pieces]
+    spans = [(unit.start, unit.end)]
+    text = draft.document.text
+    if unit.block.kind == "code":
+        spans = list(pieces(text, *spans[0], lambda start, end: draft.size(start, end) <= room))
+    return [
+        Unit(unit.block, *piece)
+        for span in spans
+        for piece in split(text, draft.meter, *span, max_tokens=room)
+    ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ingest.parsing import wire
+from ingest.parsing import ocr, office, wire
 from ingest.parsing.confinement import confine
 from ingest.parsing.detect import detect
 from ingest.parsing.errors import (
@@ -19,6 +19,7 @@ from ingest.parsing.errors import (
 )
 from ingest.parsing.limits import ParserLimits
 from ingest.parsing.parsers import load
+from ingest.parsing.programs import Programs
 
 _OUT_OF_MEMORY = wire.encode_error(ParserOutOfMemory())
 
@@ -31,9 +32,15 @@ def answer(
     parsers: Mapping[str, str],
     limits: ParserLimits,
     folder: Path,
+    programs: Programs,
+    ocr_languages: Sequence[str],
 ) -> None:
     """Read the document from the channel, parse it confined, and write the outcome there."""
-    confine(limits, folder)
+    held = confine(limits, folder, readable=programs.folders())
+    # LibreOffice reads what a document links to, so only where there is nothing it could reach.
+    if programs.libreoffice is not None and {"landlock", "seccomp"} <= set(held):
+        office.allow(Path(programs.libreoffice))
+    ocr.use(ocr.Recogniser(programs.tesseract, ocr_languages, seconds=limits.ocr_seconds))
     payload = outcome(channel, size=size, name=name, parsers=parsers)
     if len(payload) > limits.output_bytes:
         payload = wire.encode_error(DocumentTooLarge(f"The result has {len(payload)} bytes."))

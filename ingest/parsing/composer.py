@@ -21,6 +21,8 @@ class Composer:
         self._blocks: list[Block] = []
         self._length = 0
         self._outline = Outline()
+        self._pages_by_ocr = 0
+        self._pages_without_text = 0
 
     def add(
         self, kind: BlockKind, text: str, *, page: int | None = None, level: int | None = None
@@ -77,6 +79,12 @@ class Composer:
                 )
             )
         self._write(document.text[first.char_start : last.char_end])
+        self.count_pages(by_ocr=document.pages_by_ocr, without_text=document.pages_without_text)
+
+    def count_pages(self, *, by_ocr: int, without_text: int) -> None:
+        """Add to the pages that have no text of their own."""
+        self._pages_by_ocr += by_ocr
+        self._pages_without_text += without_text
 
     def finish(self, *, title: str | None = None, page_count: int | None = None) -> ParsedDocument:
         """The document; without a title of its own it takes its first outermost heading's."""
@@ -88,6 +96,8 @@ class Composer:
             blocks=tuple(self._blocks),
             title=own or first_heading(self._blocks),
             page_count=page_count,
+            pages_by_ocr=self._pages_by_ocr,
+            pages_without_text=self._pages_without_text,
         )
 
     def _separate(self, kind: BlockKind) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import resource
 import signal
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import ingest
@@ -42,14 +44,17 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
-def confine(limits: ParserLimits, folder: Path) -> list[str]:
-    """Take on every restriction this system has; the names of those that hold."""
+def confine(limits: ParserLimits, folder: Path, *, readable: Iterable[Path] = ()) -> list[str]:
+    """Take on every restriction this system has; the names of those that hold.
+
+    The folders in `readable` can be read beside those of Python and the system's libraries.
+    """
     os.chdir(folder)
     os.environ["TMPDIR"] = str(folder)
     tempfile.tempdir = None
     _limit_resources(limits)
     held = ["rlimits", "audit"]
-    if landlock.install(own=folder, readable=_readable()):
+    if landlock.install(own=folder, readable=_readable() | set(readable)):
         held.append("landlock")
     if seccomp.install():
         held.append("seccomp")
@@ -61,7 +66,8 @@ def _limit_resources(limits: ParserLimits) -> None:
     seconds = limits.cpu_seconds
     wanted = {
         "RLIMIT_CORE": (0, 0),
-        "RLIMIT_CPU": (seconds, seconds + 5),  # a signal that tells why, then SIGKILL
+        # A signal that tells why, then SIGKILL; between them is what OCR may add to the first.
+        "RLIMIT_CPU": (seconds, seconds + math.ceil(limits.ocr_seconds) + 5),
         "RLIMIT_FSIZE": (limits.file_bytes,) * 2,
         "RLIMIT_NOFILE": (limits.open_files,) * 2,
     }
@@ -74,6 +80,15 @@ def _limit_resources(limits: ParserLimits) -> None:
             resource.setrlimit(kind, (min(soft, ceiling), min(hard, ceiling)))
         else:
             resource.setrlimit(kind, (soft, hard))
+
+
+def extend_processor_time(seconds: float) -> None:
+    """Allow this process so much more, as far as its hard limit does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    if soft != resource.RLIM_INFINITY:
+        more = soft + math.ceil(seconds)
+        more = more if hard == resource.RLIM_INFINITY else min(more, hard)
+        resource.setrlimit(resource.RLIMIT_CPU, (more, hard))
 
 
 def address_space() -> int | None:
@@ -90,7 +105,10 @@ def _readable() -> set[Path]:
     packages = {Path(package.__path__[0]) for package in (ingest, retrieval)}
     python = {Path(sys.prefix), Path(sys.base_prefix)}
     libraries = {Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")}
-    system = {Path(name) for name in ("/usr/lib", "/usr/lib64", "/usr/share", "/lib", "/lib64")}
+    system = {
+        Path(name)
+        for name in ("/usr/lib", "/usr/lib64", "/usr/share", "/usr/local/lib", "/lib", "/lib64")
+    }
     return packages | python | libraries | system
 
 

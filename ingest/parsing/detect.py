@@ -8,6 +8,7 @@ import re
 import zipfile
 import zlib
 from pathlib import PurePath
+from urllib.parse import urlsplit
 
 from ingest.parsing import compound
 from ingest.parsing.binary_kinds import refuse_binary
@@ -93,7 +94,7 @@ def detect(data: bytes, name: str) -> Format:
     if data.startswith(compound.MAGIC):
         return _detect_in_compound_file(data)
     if data.startswith(_RTF):
-        raise UnsupportedFormat("It is an RTF file; save it as DOCX.")
+        return "rtf"
     if looks_binary(data):
         refuse_binary(data)
     return _detect_text(data, name)
@@ -136,21 +137,25 @@ def _detect_in_compound_file(data: bytes) -> Format:
     if any(name.startswith(("__properties_version1.0", "__substg1.0_")) for name in names):
         return "msg"
     if "WordDocument" in names:
-        raise UnsupportedFormat("It is a Word file of before 2007 (DOC); save it as DOCX.")
+        return "doc"
     if "PowerPoint Document" in names:
-        raise UnsupportedFormat("It is a PowerPoint file of before 2007 (PPT); save it as PPTX.")
+        return "ppt"
     raise UnsupportedFormat("It is an old Office or Windows file; save it as DOCX, XLSX or PDF.")
 
 
 def _detect_text(data: bytes, name: str) -> Format:
+    is_url = "://" in name
+    if is_url:  # its query says nothing, and its host is no suffix
+        name = urlsplit(name).path
     suffix = PurePath(name).suffix.lower()
     if suffix in _SUFFIXES:
         return _SUFFIXES[suffix]
-    if is_code(name):
-        return "code"
     head = decode(_head(data)).removeprefix("\ufeff")
+    is_html = bool(_HTML_OPENING.match(head))
+    if is_code(name) and not (is_url and is_html):  # what /index.php gives is no PHP
+        return "code"
     by_name = _WEAK_SUFFIXES.get(suffix)
-    if by_name == "html" or _HTML_OPENING.match(head):
+    if by_name == "html" or is_html:
         return "html"
     if _XML_OPENING.match(head) or (suffix in _XML_SUFFIXES and _TAG_OPENING.match(head)):
         return "xml"

@@ -42,6 +42,10 @@ class ParsedDocument:
     blocks: tuple[Block, ...]
     title: str | None = None
     page_count: int | None = None
+    pages_by_ocr: int = 0
+    """Pages whose text was recognised in a picture, and may have its mistakes."""
+    pages_without_text: int = 0
+    """Pages that show something and of which nothing was read. Blank pages do not count."""
 
     def text_of(self, block: Block) -> str:
         """The block's own text."""
@@ -55,6 +59,7 @@ class ContractError(ValueError):
 def verify(document: ParsedDocument) -> None:
     """Raise ContractError unless the document keeps every promise of `ParsedDocument`."""
     _verify_text(document.text)
+    _verify_pages(document)
     position = 0
     page = 1
     for block in document.blocks:
@@ -82,6 +87,13 @@ def _verify_text(text: str) -> None:
         text.encode()
     except UnicodeEncodeError as exc:
         raise ContractError("the text holds a lone surrogate") from exc
+
+
+def _verify_pages(document: ParsedDocument) -> None:
+    by_ocr, without = document.pages_by_ocr, document.pages_without_text
+    pages = document.page_count
+    if min(by_ocr, without) < 0 or (pages is not None and by_ocr + without > pages):
+        raise ContractError("more pages are without text of their own than there are")
 
 
 def _verify_sections(blocks: Sequence[Block]) -> None:

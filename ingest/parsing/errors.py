@@ -38,7 +38,7 @@ class EmptyDocument(ParseError):
 
 
 class ScannedDocument(EmptyDocument):
-    """The pages hold no text, only pictures of it; run OCR on the file and upload the result."""
+    """The pages seem to be scanned: they show pictures and hold no text. Have OCR read them."""
 
     code = "scanned_document"
 

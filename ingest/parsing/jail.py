@@ -9,8 +9,8 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import count
 from typing import Any, Self
 
@@ -25,6 +25,7 @@ from ingest.parsing.errors import (
 )
 from ingest.parsing.limits import ParserLimits
 from ingest.parsing.parsers import PARSERS
+from ingest.parsing.programs import Programs, find
 from ingest.parsing.telemetry import OPT_OUT
 
 _START_SECONDS = 60.0
@@ -34,6 +35,7 @@ _ENVIRONMENT = ("LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "TMPDIR", "TZ")
 _FIXED_ENVIRONMENT = {
     **OPT_OUT,
     "OMP_NUM_THREADS": "1",
+    "OMP_THREAD_LIMIT": "1",  # Tesseract asks for more whatever the line above says
     "OPENBLAS_NUM_THREADS": "1",  # a second thread would make forking unsafe
 }
 
@@ -46,9 +48,20 @@ class ParserJail:
     """
 
     def __init__(
-        self, limits: ParserLimits | None = None, *, parsers: Mapping[str, str] = PARSERS
+        self,
+        limits: ParserLimits | None = None,
+        *,
+        ocr_languages: Sequence[str] = ("eng",),
+        programs: Programs | None = None,
+        parsers: Mapping[str, str] = PARSERS,
     ) -> None:
+        """Scanned pages are read in these languages, as Tesseract calls them; in none, not at all.
+
+        The programs are those installed, unless others are given.
+        """
         self._limits = limits or ParserLimits()
+        self._ocr_languages = list(ocr_languages)
+        self._programs = programs
         self._parsers = dict(parsers)
         self._slots = asyncio.Semaphore(self._limits.parallel)
         self._starting = asyncio.Lock()
@@ -88,7 +101,18 @@ class ParserJail:
             if self._nursery is None or self._nursery.gone:
                 if self._nursery is not None:
                     await self._nursery.close()
-                self._nursery = await _Nursery.start(self._limits, self._parsers)
+                if self._programs is None:  # looking for a library runs a program
+                    self._programs = await asyncio.to_thread(find)
+                limits = self._limits
+                if not (self._ocr_languages and self._programs.tesseract):
+                    limits = replace(limits, ocr_seconds=0.0)
+                config = {
+                    "limits": asdict(limits),
+                    "parsers": self._parsers,
+                    "programs": asdict(self._programs),
+                    "ocr_languages": self._ocr_languages,
+                }
+                self._nursery = await _Nursery.start(limits, config)
             return self._nursery
 
 
@@ -98,6 +122,11 @@ class _Ending:
 
     status: int
     peak_bytes: int
+
+
+def _may_hold_scans(data: bytes) -> bool:
+    """Whether time for OCR may be needed: of a PDF, or of what is packed like those inside."""
+    return data.startswith(b"PK") or b"%PDF-" in data[:1024]
 
 
 class _Nursery:
@@ -117,15 +146,14 @@ class _Nursery:
         self.gone = False
 
     @classmethod
-    async def start(cls, limits: ParserLimits, parsers: Mapping[str, str]) -> _Nursery:
+    async def start(cls, limits: ParserLimits, config: Mapping[str, Any]) -> _Nursery:
         ours, theirs = socket.socketpair()
-        config = {"orders": theirs.fileno(), "limits": asdict(limits), "parsers": dict(parsers)}
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
                 "ingest.parsing.nursery",
-                json.dumps(config),
+                json.dumps({**config, "orders": theirs.fileno()}),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 pass_fds=[theirs.fileno()],
@@ -166,12 +194,15 @@ class _Nursery:
             raise ParserUnavailable from exc
         finally:
             theirs.close()
+        seconds = self._limits.wall_seconds
+        if _may_hold_scans(data):
+            seconds += self._limits.ocr_seconds
         try:
-            async with asyncio.timeout(self._limits.wall_seconds):
+            async with asyncio.timeout(seconds):
                 payload = await self._exchange(ours, data)
                 ended = await asyncio.shield(ending)
         except TimeoutError as exc:
-            raise ParserTimeout(f"Limit: {self._limits.wall_seconds:g} s.") from exc
+            raise ParserTimeout(f"Limit: {seconds:g} s.") from exc
         finally:
             await self._see_off(job, ending)
         return payload if payload is not None else self._explain(ended)
@@ -226,15 +257,15 @@ class _Nursery:
 
     def _explain(self, ended: _Ending) -> bytes:
         limit = self._limits
-        if os.WIFSIGNALED(ended.status):
-            number = os.WTERMSIG(ended.status)
-            if number == signal.SIGXCPU:
-                raise ParserTimeout(f"Limit: {limit.cpu_seconds} s of processor time.")
-            if number == signal.SIGKILL:  # not ours, so the kernel's, short of memory
-                raise ParserOutOfMemory
-            # Native code that is refused memory tends to fall over; how much it had tells.
-            if ended.peak_bytes > limit.memory_bytes * 0.7:
-                raise ParserOutOfMemory(f"Limit: {limit.memory_bytes >> 20} MiB.")
+        number = os.WTERMSIG(ended.status) if os.WIFSIGNALED(ended.status) else None
+        if number == signal.SIGXCPU:
+            raise ParserTimeout(f"Limit: {limit.cpu_seconds} s of processor time.")
+        if number == signal.SIGKILL:  # not ours, so the kernel's, short of memory
+            raise ParserOutOfMemory
+        # Native code that is refused memory tends to fall over; how much it had tells.
+        if ended.peak_bytes > limit.memory_bytes * 0.7:
+            raise ParserOutOfMemory(f"Limit: {limit.memory_bytes >> 20} MiB.")
+        if number is not None:
             raise ParserCrashed(f"Signal: {signal.Signals(number).name}.")
         raise ParserCrashed(f"Exit status: {os.waitstatus_to_exitcode(ended.status)}.")
 

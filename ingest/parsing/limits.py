@@ -21,6 +21,9 @@ class ParserLimits:
     """Processor time."""
     wall_seconds: float = 180.0
     """Time on the clock, from the start of the child."""
+    ocr_seconds: float = 300.0
+    """On top of both times, for recognising the text of scanned pages, where that is on. Pages
+    that are not read by then stay without text; the document says how many."""
     file_bytes: int = 64 * _MIB
     """Of any one temporary file."""
     open_files: int = 64

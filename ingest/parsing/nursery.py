@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from typing import Any, NoReturn
 from ingest.parsing import child, confinement
 from ingest.parsing.limits import ParserLimits
 from ingest.parsing.parsers import load
+from ingest.parsing.programs import Programs
 from ingest.parsing.wire import ORDER_BYTES
 
 
@@ -34,6 +35,8 @@ class _Nursery:
     events: int
     parsers: Mapping[str, str]
     limits: ParserLimits
+    programs: Programs
+    ocr_languages: Sequence[str]
     folder: Path
     children: dict[int, int]
     """Job by process id."""
@@ -113,6 +116,8 @@ class _Nursery:
                 parsers=self.parsers,
                 limits=self.limits,
                 folder=folder,
+                programs=self.programs,
+                ocr_languages=self.ocr_languages,
             )
             status = 0
         finally:
@@ -173,6 +178,8 @@ def main(argument: str) -> None:
         events=events,
         parsers=config["parsers"],
         limits=limits,
+        programs=Programs(**config["programs"]),
+        ocr_languages=config["ocr_languages"],
         folder=folder,
         children={},
     )

@@ -13,9 +13,15 @@ from typing import Any, cast
 import pypdfium2 as pdfium  # pyright: ignore[reportMissingTypeStubs]
 import pypdfium2.raw as pdfium_c  # pyright: ignore[reportMissingTypeStubs]
 
+from ingest.parsing import ocr
 from ingest.parsing.composer import Composer
 from ingest.parsing.document import BlockKind, ParsedDocument
-from ingest.parsing.errors import CorruptDocument, EncryptedDocument, ScannedDocument
+from ingest.parsing.errors import (
+    CorruptDocument,
+    EmptyDocument,
+    EncryptedDocument,
+    ScannedDocument,
+)
 from ingest.parsing.pdf_lines import BULLETS, WRAPPED, Line, PageReader
 from ingest.parsing.pdf_running import without_running
 from ingest.parsing.pdf_words import Rejoiner
@@ -37,19 +43,35 @@ class _Group:
     page: int
 
 
+@dataclass(slots=True)
+class _Unlettered:
+    """The pages that show something and hold no text."""
+
+    by_ocr: int = 0
+    unread: int = 0
+    reason: str = "OCR found no text in them."
+    """Why those were not read."""
+
+
 def parse(data: bytes) -> ParsedDocument:
-    """Read a PDF's text layer."""
+    """Read a PDF's text layer; pages without one by OCR, where that is to be had."""
     document = _open(data)
+    unlettered = _Unlettered()
     try:
-        pages, heights = _read(document)
+        pages, heights = _read(document, unlettered)
         title: str = document.get_metadata_value("Title")  # pyright: ignore[reportUnknownMemberType]
     finally:
         document.close()
     if not any(pages):
-        raise ScannedDocument(f"Pages: {len(heights)}.")
+        if not unlettered.unread:
+            raise EmptyDocument("Its pages are blank.")
+        raise ScannedDocument(f"Pages: {len(heights)}. {unlettered.reason}")
     pages = without_running(pages, heights)
     groups = [group for number, lines in enumerate(pages, 1) for group in _groups(lines, number)]
-    return _compose(groups, pages, title=_sensible(title), page_count=len(heights))
+    composer = Composer()
+    composer.count_pages(by_ocr=unlettered.by_ocr, without_text=unlettered.unread)
+    _compose(composer, groups, pages)
+    return composer.finish(title=_sensible(title), page_count=len(heights))
 
 
 def _open(data: bytes) -> pdfium.PdfDocument:
@@ -64,7 +86,9 @@ def _open(data: bytes) -> pdfium.PdfDocument:
     return document
 
 
-def _read(document: pdfium.PdfDocument) -> tuple[list[list[Line]], list[float]]:
+def _read(
+    document: pdfium.PdfDocument, unlettered: _Unlettered
+) -> tuple[list[list[Line]], list[float]]:
     pages: list[list[Line]] = []
     heights: list[float] = []
     reader = PageReader()
@@ -76,11 +100,27 @@ def _read(document: pdfium.PdfDocument) -> tuple[list[list[Line]], list[float]]:
         text_page = pdfium_c.FPDFText_LoadPage(page)
         if not text_page:
             raise CorruptDocument(f"Page {index + 1} has no readable text.")
-        pages.append(reader.lines(text_page))
-        heights.append(pdfium_c.FPDF_GetPageHeightF(page))
+        lines = reader.lines(text_page)
+        if not lines and pdfium_c.FPDFPage_CountObjects(page) > 0:
+            lines = _recognised(page, unlettered)
+        pages.append(lines)
+        heights.append(cast(float, pdfium_c.FPDF_GetPageHeightF(page)))  # pyright: ignore[reportUnknownMemberType]
         pdfium_c.FPDFText_ClosePage(text_page)
         pdfium_c.FPDF_ClosePage(page)
     return pages, heights
+
+
+def _recognised(page: Any, unlettered: _Unlettered) -> list[Line]:
+    try:
+        lines = ocr.current().lines(page)
+    except ocr.OcrUnavailable as exc:
+        unlettered.reason = str(exc)
+        lines = []
+    if lines:
+        unlettered.by_ocr += 1
+    else:
+        unlettered.unread += 1
+    return lines
 
 
 def _groups(lines: Sequence[Line], page: int) -> Iterator[_Group]:
@@ -146,9 +186,7 @@ def _breaks(group: list[Line], line: Line, leading: float) -> bool:
     return before.right < widest - size * 6 or (indented and not _ITEM.match(group[0].text))
 
 
-def _compose(
-    groups: list[_Group], pages: list[list[Line]], *, title: str | None, page_count: int
-) -> ParsedDocument:
+def _compose(composer: Composer, groups: list[_Group], pages: list[list[Line]]) -> None:
     sizes = Counter[float]()
     bold = Counter[bool]()
     for line in (line for lines in pages for line in lines):
@@ -163,7 +201,6 @@ def _compose(
     }
     levels = _levels(headings.values(), body)
     rejoin = Rejoiner(line.text for lines in pages for line in lines)
-    composer = Composer()
     for group in groups:
         if group.kind == "table":
             rows = [[rejoin.text([cell]) for cell in line.cells] for line in group.lines]
@@ -174,7 +211,6 @@ def _compose(
             composer.add("heading", text, page=group.page, level=levels[headings[id(group)]])
         else:
             composer.add(group.kind, text, page=group.page)
-    return composer.finish(title=title, page_count=page_count)
 
 
 def _is_heading(group: _Group, body: float, *, body_is_bold: bool) -> bool:

@@ -16,7 +16,7 @@ WRAPPED = "\ufffe"  # PDFium's sign for a hyphen at a line's end; the next line 
 BULLETS = "•●▪■◦○‣·\uf0b7\uf0a7*\u2013-"
 _BOLD_NAME = re.compile(rb"bold|black|heavy|semi|demi|medi(?!um)|cmbx", re.IGNORECASE)
 _BOLD_WEIGHT = 600
-_CELL_GAP = 1.4  # in font sizes; justified prose stays well under it
+CELL_GAP = 1.4  # in font sizes; justified prose stays well under it
 _LOOSE = 0.6  # mean width of a character, in font sizes, above which a line has gaps
 _PROSE = frozenset("abcdefghijklmnopqrstuvwxyz,;.")
 _LIGATURES = str.maketrans(
@@ -77,7 +77,7 @@ class PageReader:
                 lines[-1] = joined
             else:
                 lines.append(line)
-        return [replace(line, cells=_tidy(line.cells)) for line in lines]
+        return [replace(line, cells=tidy(line.cells)) for line in lines]
 
     def _line(self, page: Any, raw: str, start: int) -> Line | None:
         first, last = len(raw) - len(raw.lstrip()), len(raw.rstrip()) - 1
@@ -95,7 +95,7 @@ class PageReader:
         loose = right - left > _LOOSE * size * (last + 1 - first)
         return Line(
             cells=tuple(
-                self._cells(page, raw[: last + 1], start, first, gap=size * _CELL_GAP, loose=loose)
+                self._cells(page, raw[: last + 1], start, first, gap=size * CELL_GAP, loose=loose)
             ),
             left=left,
             right=right,
@@ -169,7 +169,7 @@ def _join(before: Line, line: Line) -> Line | None:
     gap = line.left - before.right
     if abs(before.bottom - line.top) > size * 0.4 or not -0.3 * size < gap:
         return None
-    if gap > size * _CELL_GAP:
+    if gap > size * CELL_GAP:
         cells = before.cells + line.cells
     else:
         space = " " if gap > size * 0.15 else ""
@@ -183,7 +183,7 @@ def _join(before: Line, line: Line) -> Line | None:
     )
 
 
-def _tidy(cells: tuple[str, ...]) -> tuple[str, ...]:
+def tidy(cells: tuple[str, ...]) -> tuple[str, ...]:
     """Cells as a reader counts them: a sign goes with its figure, a bullet with its text."""
     tidied: list[str] = []
     for raw in cells:

@@ -49,6 +49,8 @@ def encode(document: ParsedDocument) -> bytes:
             "paths": [list(path) for path in paths],
             "title": document.title,
             "page_count": document.page_count,
+            "pages_by_ocr": document.pages_by_ocr,
+            "pages_without_text": document.pages_without_text,
         },
         ensure_ascii=False,
     ).encode()
@@ -108,6 +110,8 @@ def _document(outcome: Any) -> ParsedDocument:
         blocks=tuple(blocks),
         title=None if title is None else _str(title),
         page_count=None if pages is None else _int(pages),
+        pages_by_ocr=_int(outcome["pages_by_ocr"]),
+        pages_without_text=_int(outcome["pages_without_text"]),
     )
 
 

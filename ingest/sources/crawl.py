@@ -16,6 +16,7 @@ from ingest.sources.errors import (
     InvalidUrl,
     NoIndex,
     OutOfScope,
+    PageMissing,
     TooManyRedirects,
     UnexpectedStatus,
 )
@@ -29,6 +30,7 @@ from ingest.sources.urls import Url, parse_url
 
 _REDIRECTS = 10  # from one page to the next
 _SITEMAPS = 500  # files of one index; they are not counted as pages
+_MISSING = frozenset({404, 410, 451})
 _KNOWN_PER_PAGE = 10  # URLs remembered at most, for each that may be fetched
 
 
@@ -38,8 +40,9 @@ def crawl(
     """Every page in scope, and why each URL without one has none.
 
     `known` holds the memories of a former crawl with the same `exclude_tags`, by the URL that was
-    `asked`; servers are then asked for changes only. No error of a page ends the crawl: it is
-    yielded as Refused. Close the generator (`contextlib.aclosing`) to stop early.
+    `asked`; servers are then asked for changes only, and pages that cannot be read at the moment
+    lead where they led. No error of a page ends the crawl: it is yielded as Refused. Close the
+    generator (`contextlib.aclosing`) to stop early.
     """
     return _Crawl(settings, fetcher, known or {}).run()
 
@@ -59,6 +62,10 @@ class _Visit:
     step: _Step
     outcome: Outcome | None = None
     links: tuple[Url, ...] = ()
+    chain: tuple[Url, ...] = ()
+    """The redirects that led to the links, where they are none of a page."""
+    name: str | None = None
+    """What a page that is refused for now was called, and will be called again."""
     moved: Url | None = None
     """A redirect is a link like any other, so that no URL is fetched twice."""
 
@@ -77,6 +84,7 @@ class _Crawl:
         self._settings = settings
         self._fetcher = fetcher
         self._known = known
+        self._led_to = {via: asked for asked, memory in known.items() for via in memory.via}
         self._product = product_token(settings.user_agent)
         self._politeness = Politeness(
             fetcher,
@@ -144,7 +152,7 @@ class _Crawl:
                 self._begun += 1
                 window.append(asyncio.create_task(self._attempt(step)))
             else:
-                window.append(asyncio.create_task(_refused(step, refusal)))
+                window.append(asyncio.create_task(_ready(self._missed(step, refusal))))
         return bool(window)
 
     def _is_over(self) -> bool:
@@ -167,7 +175,22 @@ class _Crawl:
         except _Moved as moved:
             return _Visit(step=step, moved=moved.url)
         except FetchError as exc:
-            return _Visit(step=step, outcome=Refused(str(step.url), exc))
+            return self._missed(step, exc)
+
+    def _missed(self, step: _Step, error: FetchError) -> _Visit:
+        """A page that may be back at the next crawl: what it led to is no less there for that."""
+        asked = str(step.url)
+        outcome = Refused(asked, error)
+        if error.lasting:
+            return _Visit(step=step, outcome=outcome)
+        if memory := self._known.get(asked):
+            links = self._followed(map(parse_url, memory.links))
+            return _Visit(step=step, outcome=outcome, links=links, name=memory.url)
+        if there := self._led_to.get(asked):
+            links = tuple(filter(self._scope.covers, (parse_url(there),)))
+            chain = (*step.chain, step.url)
+            return _Visit(step=step, outcome=outcome, links=links, chain=chain)
+        return _Visit(step=step, outcome=outcome)
 
     async def _visit(self, step: _Step, admit: Admit, *, is_seed: bool = False) -> _Visit:
         asked = str(step.url)
@@ -186,8 +209,7 @@ class _Crawl:
                 outcome=Unchanged(asked=asked, memory=memory),
                 links=self._followed(links),
             )
-        if fetched.status != 200:
-            raise UnexpectedStatus(f"It answers with status {fetched.status}.")
+        _require_page(fetched)
         return await self._read(step, fetched, final)
 
     async def _read(self, step: _Step, fetched: Fetched, final: Url) -> _Visit:
@@ -213,6 +235,7 @@ class _Crawl:
             etag=fetched.etag,
             last_modified=fetched.last_modified,
             links=tuple(str(link) for link in links),
+            via=tuple(str(url) for url in step.chain),
         )
         outcome = Page(
             asked=str(step.url), content_type=fetched.content_type, body=body, memory=memory
@@ -244,7 +267,9 @@ class _Crawl:
         if visit.moved is not None:
             return self._redirect(visit.step, visit.moved)
         for link in visit.links:
-            self._enqueue(_Step(url=link))
+            self._enqueue(_Step(url=link, chain=visit.chain))
+        if visit.name is not None:
+            self._names.add(visit.name)
         outcome = visit.outcome
         if outcome is None or isinstance(outcome, Refused):
             return outcome
@@ -287,12 +312,11 @@ class _Crawl:
                 fetched = await self._fetcher.get(
                     str(url), headers=self._headers(None), admit=self._admit_politely
                 )
-                if fetched.status != 200:
-                    raise UnexpectedStatus(f"It answers with status {fetched.status}.")
+                _require_page(fetched)
                 final = parse_url(fetched.url)
                 sitemap = await asyncio.to_thread(parse_sitemap, fetched.body, final)
             except FetchError as exc:
-                yield Refused(str(url), exc)
+                yield Refused(str(url), exc, is_sitemap=True)
                 continue
             if url == seed:
                 self._scope = self._scope.anchored(final)
@@ -308,5 +332,12 @@ async def _stop_at_redirects(url: Url) -> None:
     raise _Moved(url)
 
 
-async def _refused(step: _Step, error: FetchError) -> _Visit:
-    return _Visit(step=step, outcome=Refused(str(step.url), error))
+async def _ready(visit: _Visit) -> _Visit:
+    return visit
+
+
+def _require_page(fetched: Fetched) -> None:
+    """Raises UnexpectedStatus, or PageMissing, unless the server sent the page."""
+    if fetched.status != 200:
+        kind = PageMissing if fetched.status in _MISSING else UnexpectedStatus
+        raise kind(f"It answers with status {fetched.status}.")

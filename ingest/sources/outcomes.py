@@ -17,6 +17,8 @@ class Memory:
     last_modified: str | None
     links: tuple[str, ...]
     """An unchanged page is not sent again, so its links are remembered."""
+    via: tuple[str, ...] = ()
+    """The URLs whose redirects led to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +57,8 @@ class Refused:
 
     url: str
     error: FetchError
+    is_sitemap: bool = False
+    """The pages that it lists were not looked for."""
 
 
 Outcome = Page | Unchanged | Refused

@@ -9,10 +9,28 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from kb import __version__
-from kb.api import documents, health, knowledge_bases, models, problems, retrieve
+from kb.api import (
+    data_sources,
+    document_versions,
+    documents,
+    health,
+    index_versions,
+    indexing_jobs,
+    knowledge_bases,
+    models,
+    problems,
+    regions,
+    retrieve,
+    schedules,
+    uploads,
+)
 from kb.api.request_id import RequestIds
 from kb.auth import Authenticator
+from kb.data_sources import DataSources
+from kb.indexing_jobs import IndexingJobs
+from kb.live_sources import LiveSources
 from kb.service import Service
+from kb.uploads import Uploads
 from kb_mcp.server import Backend, KnowledgeBaseEntry, make_app
 from retrieval.scope import TeamScope
 
@@ -22,6 +40,7 @@ LISTED_KNOWLEDGE_BASES = 200
 
 def create_app(
     service: Service,
+    live_sources: LiveSources,
     *,
     allowed_hosts: Sequence[str] = (),
     allowed_origins: Sequence[str] = (),
@@ -47,15 +66,34 @@ def create_app(
         summary="A managed knowledge-base service: documents in, cited passages out.",
         lifespan=lifespan,
     )
+    vault = live_sources.vault
     app.state.service = service
+    app.state.data_sources = DataSources(service, live_sources)
+    app.state.indexing_jobs = IndexingJobs(service, vault)
+    app.state.uploads = Uploads(service, vault, max_bytes=live_sources.max_bytes)
     app.state.authenticator = authenticator
     problems.install(app)
     app.add_middleware(RequestIds)
     # A route rather than a mount: clients that are sent on to a trailing slash lose their POST.
     app.router.routes.append(Route(MCP_PATH, endpoint=mcp))
     # Routes are tried in this order, so the one asked most comes first.
-    for module in (retrieve, health, knowledge_bases, documents, models):
-        app.include_router(module.router)
+    for router in (
+        retrieve.router,
+        health.router,
+        knowledge_bases.router,
+        uploads.router,
+        uploads.signed,
+        data_sources.router,
+        documents.router,
+        document_versions.router,
+        indexing_jobs.router,
+        indexing_jobs.signed,
+        schedules.router,
+        index_versions.router,
+        models.router,
+        regions.router,
+    ):
+        app.include_router(router)
     return app
 
 

@@ -1,4 +1,4 @@
-"""Dependencies of the endpoints: the service, and the scope of whoever calls."""
+"""Dependencies of the endpoints: the use cases, and the scope of whoever calls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from fastapi import Depends, Header, Path, Request, Response
 from fastapi.routing import APIRoute
 
 from kb.auth import Authenticator
+from kb.data_sources import DataSources
+from kb.indexing_jobs import IndexingJobs
 from kb.service import Service
+from kb.uploads import Uploads
 from retrieval.scope import Scope, TeamScope
 
 
@@ -18,11 +21,26 @@ async def _service(request: Request) -> Service:  # async, or it would be called
     return request.app.state.service
 
 
+async def _sources(request: Request) -> DataSources:
+    return request.app.state.data_sources
+
+
+async def _jobs(request: Request) -> IndexingJobs:
+    return request.app.state.indexing_jobs
+
+
+async def _uploads(request: Request) -> Uploads:
+    return request.app.state.uploads
+
+
 def _authenticator(request: Request) -> Authenticator:
     return request.app.state.authenticator
 
 
 TheService = Annotated[Service, Depends(_service)]
+TheSources = Annotated[DataSources, Depends(_sources)]
+TheJobs = Annotated[IndexingJobs, Depends(_jobs)]
+TheUploads = Annotated[Uploads, Depends(_uploads)]
 
 
 class KeyFirst(APIRoute):

@@ -1,4 +1,4 @@
-"""Documents of a knowledge base: send, list, look at, quote from, remove."""
+"""Documents of a knowledge base: send, list, look at, quote from, index again, remove."""
 
 from __future__ import annotations
 
@@ -77,10 +77,17 @@ async def add_document(
 
 @router.get("")
 async def list_documents(
-    scope: KnowledgeBaseScope, page: Page, service: TheService
+    scope: KnowledgeBaseScope,
+    page: Page,
+    service: TheService,
+    data_source_uuid: Annotated[
+        UUID | None, Query(description="Only those of this data source")
+    ] = None,
 ) -> DocumentList:
     """The documents, oldest first."""
-    found, total = await service.list_documents(scope, limit=page.limit, offset=page.offset)
+    found, total = await service.list_documents(
+        scope, data_source_id=data_source_uuid, limit=page.limit, offset=page.offset
+    )
     return DocumentList(
         documents=[DocumentBody.of(one) for one in found],
         links=page.links(total),
@@ -94,6 +101,32 @@ async def get_document(
 ) -> OneDocument:
     """One document."""
     return OneDocument(document=DocumentBody.of(await service.document(scope, document_uuid)))
+
+
+@router.put("/{document_uuid}")
+async def replace_document(
+    scope: KnowledgeBaseScope,
+    document_uuid: UUID,
+    service: TheService,
+    file: Annotated[UploadFile, File(description="What it is to say from now on")],
+) -> AddedDocument:
+    """Give a document new bytes under its old name; its former version answers until then."""
+    added = await service.replace_document(scope, document_uuid, data=_parts(file))
+    document = await service.document(scope, document_uuid)
+    return AddedDocument(document=DocumentBody.of(document), queued=added.queued)
+
+
+@router.post("/{document_uuid}/retry")
+async def retry_document(
+    scope: KnowledgeBaseScope, document_uuid: UUID, service: TheService
+) -> AddedDocument:
+    """Index the newest version once more, however often it failed."""
+    document = await service.document(scope, document_uuid)
+    is_under_way = document.status in ("pending", "running")
+    if not is_under_way:  # queued a second time, the first would be given up
+        await service.index_again(scope, document)
+        document = await service.document(scope, document_uuid)
+    return AddedDocument(document=DocumentBody.of(document), queued=not is_under_way)
 
 
 @router.get("/{document_uuid}/versions/{version_uuid}/text")

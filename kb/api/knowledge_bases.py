@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel, BeforeValidator, StringConstraints
+from pydantic import BaseModel, StringConstraints
 
-from kb.api.caller import KeyFirst, KnowledgeBaseScope, Team, TheService
+from kb.api.caller import KeyFirst, KnowledgeBaseScope, Team, TheService, TheSources
 from kb.api.chunking import ChunkingOptions, chunking
 from kb.api.paging import Links, Meta, Page
+from kb.api.source_request import DataSourceRequest, Described, InvalidDataSource
 from kb.api.text import Text
+from kb.api.unset import OptionalText, OptionalUuid, Unset
 from kb.bodies import KnowledgeBaseBody
 from retrieval.embedding.models import MODELS, by_uuid
 
@@ -24,15 +27,7 @@ Name = Annotated[
     str, StringConstraints(min_length=2, max_length=63, pattern=r"^[A-Za-z0-9][A-Za-z0-9.\-]*$")
 ]
 Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:_\-]{1,255}$")]
-
-
-def _absent(value: object) -> object:
-    return None if value == "" else value
-
-
-# Go clients send "" for what was not set.
-OptionalUuid = Annotated[UUID | None, BeforeValidator(_absent)]
-OptionalName = Annotated[Name | None, BeforeValidator(_absent)]
+OptionalName = Annotated[Name | None, Unset]
 
 
 class CreateKnowledgeBase(BaseModel):
@@ -45,6 +40,8 @@ class CreateKnowledgeBase(BaseModel):
     """`CHUNKING_ALGORITHM_SECTION_BASED` unless given; `_SEMANTIC`, `_HIERARCHICAL`,
     `_FIXED_LENGTH`."""
     chunking_options: ChunkingOptions | None = None
+    datasources: list[DataSourceRequest] | None = None
+    """Indexed at once; more can be added later."""
     tags: list[Tag] | None = None
     project_id: Text | None = None
     region: Text | None = None
@@ -55,7 +52,7 @@ class UpdateKnowledgeBase(BaseModel):
 
     name: OptionalName = None
     tags: list[Tag] | None = None
-    project_id: Annotated[Text | None, BeforeValidator(_absent)] = None
+    project_id: OptionalText = None
 
 
 class OneKnowledgeBase(BaseModel):
@@ -86,19 +83,49 @@ class Deleted(BaseModel):
 
 @router.post("")
 async def create_knowledge_base(
-    team: Team, request: CreateKnowledgeBase, service: TheService
+    team: Team, request: CreateKnowledgeBase, service: TheService, sources: TheSources
 ) -> OneKnowledgeBase:
-    """An empty knowledge base; documents can be added at once."""
+    """A knowledge base with these data sources; more of them and documents can be added at once.
+
+    Where something is wrong with one of the data sources, nothing is created.
+    """
     model = by_uuid(request.embedding_model_uuid) if request.embedding_model_uuid else MODELS[0]
+    index_chunking = chunking(model, request.chunking_algorithm, request.chunking_options)
+    wanted = [
+        (one.described(), one.chunking(model, index_chunking)) for one in request.datasources or ()
+    ]
+    _refuse_one_file_twice([described for described, _ in wanted])
+    for described, own_chunking in wanted:
+        await sources.check(
+            team,
+            kind=described.kind,
+            settings=described.settings,
+            credentials=described.credentials,
+            chunking=own_chunking,
+        )
     overview = await service.create_knowledge_base(
         team,
         name=request.name,
         embedding_model=model,
-        chunking=chunking(model, request.chunking_algorithm, request.chunking_options),
+        chunking=index_chunking,
         tags=request.tags or (),
         project_id=request.project_id or "",
         region=request.region or "",
     )
+    scope = team.knowledge_base(overview.knowledge_base.id)
+    try:
+        for described, own_chunking in wanted:
+            await sources.create(
+                scope,
+                kind=described.kind,
+                settings=described.settings,
+                credentials=described.credentials,
+                chunking=own_chunking,
+            )
+        overview = await service.overview(scope)
+    except BaseException:
+        await service.delete_knowledge_base(scope)
+        raise
     return OneKnowledgeBase(knowledge_base=KnowledgeBaseBody.of(overview))
 
 
@@ -139,3 +166,10 @@ async def delete_knowledge_base(scope: KnowledgeBaseScope, service: TheService) 
     """Remove the knowledge base, its documents and its indexes for good."""
     await service.delete_knowledge_base(scope)
     return Deleted(uuid=scope.knowledge_base_id)
+
+
+def _refuse_one_file_twice(described: Sequence[Described]) -> None:
+    """The first data source would take it, and the second find it gone."""
+    keys = [one.settings["stored_object_key"] for one in described if one.kind == "file_upload"]
+    if len(set(keys)) < len(keys):
+        raise InvalidDataSource("Two of these have the same stored_object_key.")

@@ -23,6 +23,9 @@ class ModelBody(BaseModel):
     uuid: UUID
     id: str
     name: str
+    provider: str = "MODEL_PROVIDER_DIGITALOCEAN"  # their word for whoever runs the platform
+    type: str = "embedding"
+    capabilities: list[str]
     usecases: list[str]
     context_window: str
     kb_default_chunk_size: int
@@ -36,6 +39,7 @@ class ModelBody(BaseModel):
             uuid=model.uuid,
             id=model.id,
             name=model.name,
+            capabilities=["vectorization"],
             usecases=["MODEL_USECASE_KNOWLEDGEBASE"],
             context_window=str(model.max_tokens),
             kb_default_chunk_size=model.max_tokens,
@@ -61,5 +65,6 @@ async def list_models(
     bodies = [ModelBody.of(model) for model in MODELS]
     wanted = {usecase for given in usecases for usecase in given.split(",") if usecase}
     found = [body for body in bodies if not wanted or wanted & set(body.usecases)]
-    shown = found[page.offset : page.offset + page.limit]
-    return ModelList(models=shown, links=page.links(len(found)), meta=page.meta(len(found)))
+    return ModelList(
+        models=list(page.of(found)), links=page.links(len(found)), meta=page.meta(len(found))
+    )

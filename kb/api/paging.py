@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-from urllib.parse import urlencode
+from collections.abc import Sequence
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel
+
+T = TypeVar("T")
 
 MAX_PER_PAGE = 200
 MAX_PAGE = 1_000_000  # an offset that PostgreSQL can count to
@@ -49,6 +51,10 @@ class Paging:
         self.limit = per_page
         self.offset = (page - 1) * per_page
 
+    def of(self, everything: Sequence[T]) -> Sequence[T]:
+        """This page of a list that is short enough to be there as a whole."""
+        return everything[self.offset : self.offset + self.limit]
+
     def meta(self, total: int) -> Meta:
         """For `meta` in the response."""
         return Meta(page=self.page, pages=self._pages(total), total=total)
@@ -69,8 +75,7 @@ class Paging:
         return max(1, -(-total // self.limit))
 
     def _link(self, page: int) -> str:
-        query = urlencode({"page": page, "per_page": self.limit})
-        return str(self._url.replace(query=query))
+        return str(self._url.include_query_params(page=page, per_page=self.limit))
 
 
 Page = Annotated[Paging, Depends()]

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kb.api.caller import KeyFirst, KnowledgeBaseScope, TheService
 from kb.api.text import JsonObject, Text
+from kb.api.unset import OptionalUuid
 from retrieval.filters import parse_filter
 from retrieval.results import RetrieveResponse
 from retrieval.retriever import (
@@ -53,6 +54,9 @@ class RetrieveRequest(BaseModel):
     reranking: Reranking | None = None
     """Refused when enabled: no reranker is configured."""
 
+    index_version_uuid: OptionalUuid = None
+    """Another index version than the live one, to compare the two."""
+
 
 # Some clients' base URL already ends in /v1, others' does not.
 @router.post("/v1/{knowledge_base_uuid}/retrieve")
@@ -69,4 +73,5 @@ async def retrieve(
         alpha=request.alpha,
         filters=parse_filter(request.filters),
     )
-    return RetrieveResponse.of(await service.retrieve(scope, query))
+    found = await service.retrieve(scope, query, index_version_id=request.index_version_uuid)
+    return RetrieveResponse.of(found)

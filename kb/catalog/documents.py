@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,13 +14,13 @@ from psycopg.rows import class_row
 from kb.catalog.errors import NotFound
 from retrieval.index import IndexVersion
 from retrieval.postgres import Connection
-from retrieval.scope import Scope
+from retrieval.scope import Scope, TeamScope
 from retrieval.sql import load_queries
 from retrieval.store import DocumentVersion
 
 QUERIES = load_queries(Path(__file__).with_name("documents.sql"))
 
-Status = Literal["pending", "running", "indexed", "failed", "superseded"]
+Status = Literal["pending", "running", "indexed", "failed", "superseded", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,7 @@ class Document:
     """A document as its newest version stands in the live index."""
 
     id: UUID
+    data_source_id: UUID
     item_name: str
     created_at: datetime
     version_id: UUID
@@ -42,6 +43,8 @@ class Document:
     pages: int | None
     chunks: int | None
     tokens: int | None
+    embedded_chunks: int | None
+    notes: list[str] | None
     finished_at: datetime | None
 
     @property
@@ -84,40 +87,36 @@ async def add(
     conn: Connection,
     index: IndexVersion,
     *,
+    data_source_id: UUID,
     item_name: str,
     sha256: bytes,
     size_in_bytes: int,
 ) -> Added:
-    """Make the bytes the document's newest version and enter them into the ledger.
+    """Make the bytes the newest version of the data source's document of that name.
 
-    The same bytes again change nothing, except that a failed version is tried once more.
+    The same bytes again change nothing, except that a version that failed or was cancelled in the
+    live index is to be queued once more.
     """
-    ids = {**_ids(scope), "index_version_id": index.id, "item_name": item_name}
-    await conn.execute(
-        QUERIES["lock_name"],
-        {"knowledge_base_id": str(scope.knowledge_base_id), "item_name": item_name},
-    )
+    ids = {
+        **_ids(scope),
+        "index_version_id": index.id,
+        "data_source_id": data_source_id,
+        "item_name": item_name,
+    }
+    await conn.execute(QUERIES["lock_name"], {**ids, "data_source_id": str(data_source_id)})
     found = await (await conn.execute(QUERIES["find"], ids)).fetchone()
     if found is None:
         document_id, version_id, number, known = await _value(conn, "create", ids), None, 0, None
     else:
         document_id, version_id, number, known, status = found
-        if known == sha256 and status not in (None, "failed"):
+        if known == sha256 and status not in (None, "failed", "cancelled"):
             return Added(document_id=document_id, version_id=version_id, queued=False)
     if version_id is None or known != sha256:
         new = {"number": number + 1, "sha256": sha256, "size_in_bytes": size_in_bytes}
         version_id = await _value(
             conn, "create_version", {**ids, **new, "document_id": document_id}
         )
-    await queue(scope, conn, index, version_id)
     return Added(document_id=document_id, version_id=version_id, queued=True)
-
-
-async def queue(scope: Scope, conn: Connection, index: IndexVersion, version_id: UUID) -> None:
-    """Enter a version into the ledger as pending, in the knowledge base's open job."""
-    ids = {**_ids(scope), "index_version_id": index.id, "version_id": version_id}
-    job_id = await _value(conn, "open_job", ids)
-    await conn.execute(QUERIES["queue_version"], {**ids, "job_id": job_id})
 
 
 async def get(scope: Scope, conn: Connection, document_id: UUID) -> Document:
@@ -142,6 +141,7 @@ async def list_page(
     *,
     ids: Sequence[UUID] | None = None,
     item_name: str | None = None,
+    data_source_id: UUID | None = None,
     limit: int | None = None,
     offset: int = 0,
 ) -> list[Document]:
@@ -150,6 +150,7 @@ async def list_page(
         **_ids(scope),
         "ids": None if ids is None else list(ids),
         "item_name": item_name,
+        "data_source_id": data_source_id,
         "limit": limit,
         "offset": offset,
     }
@@ -158,9 +159,10 @@ async def list_page(
         return await cursor.fetchall()
 
 
-async def tally(scope: Scope, conn: Connection) -> Tally:
-    """How the documents stand, counted."""
-    row = await (await conn.execute(QUERIES["tally"], _ids(scope))).fetchone()
+async def tally(scope: Scope, conn: Connection, *, data_source_id: UUID | None = None) -> Tally:
+    """How the documents stand, counted; of one data source or of all."""
+    parameters = {**_ids(scope), "data_source_id": data_source_id}
+    row = await (await conn.execute(QUERIES["tally"], parameters)).fetchone()
     assert row
     documents, pending, indexed, failed, chunks, tokens, size = (int(value) for value in row)
     return Tally(
@@ -181,18 +183,73 @@ async def mark_deleted(scope: Scope, conn: Connection, document_id: UUID) -> Non
         raise NotFound(f"Document {document_id}.")
 
 
+async def mark_source_deleted(scope: Scope, conn: Connection, data_source_id: UUID) -> None:
+    """From now on none of its documents is one of the knowledge base."""
+    await conn.execute(
+        QUERIES["mark_source_deleted"], {**_ids(scope), "data_source_id": data_source_id}
+    )
+
+
+async def deleted(
+    scope: Scope,
+    conn: Connection,
+    *,
+    document_id: UUID | None = None,
+    data_source_id: UUID | None = None,
+) -> list[DocumentVersion]:
+    """The document, or the data source's documents, that are marked deleted and not yet gone."""
+    parameters = {**_ids(scope), "id": document_id, "data_source_id": data_source_id}
+    cursor = await conn.execute(QUERIES["deleted"], parameters)
+    return [
+        DocumentVersion(
+            document_id=found_id,
+            version_id=version_id,
+            version_number=number,
+            item_name=item_name,
+            ingested_at=created_at,
+        )
+        async for found_id, item_name, version_id, number, created_at in cursor
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One of a document's versions as it stands in the live index."""
+
+    id: UUID
+    number: int
+    sha256: bytes
+    size_in_bytes: int
+    created_at: datetime
+    status: Status | None
+    error_code: str | None
+    error: str | None
+    chunks: int | None
+    tokens: int | None
+
+
+async def versions(scope: Scope, conn: Connection, document_id: UUID) -> list[Version]:
+    """A document's versions, newest first. Raises `NotFound`."""
+    async with conn.cursor(row_factory=class_row(Version)) as cursor:
+        await cursor.execute(QUERIES["versions"], {**_ids(scope), "id": document_id})
+        found = await cursor.fetchall()
+    if not found:
+        raise NotFound(f"Document {document_id}.")
+    return found
+
+
 async def blobs_of(scope: Scope, conn: Connection, document_id: UUID | None = None) -> list[bytes]:
     """SHA-256 of every version's bytes, of one document or of the whole knowledge base."""
     cursor = await conn.execute(QUERIES["blobs_of"], {**_ids(scope), "id": document_id})
     return [row[0] async for row in cursor]
 
 
-async def lock_blob(scope: Scope, conn: Connection, sha256: bytes) -> None:
+async def lock_blob(scope: TeamScope, conn: Connection, sha256: bytes) -> None:
     """Until the transaction ends, nobody else adds or deletes a version with these bytes."""
     await conn.execute(QUERIES["lock_blob"], {"team_id": str(scope.team_id), "sha256": sha256})
 
 
-async def is_unused(scope: Scope, conn: Connection, sha256: bytes) -> bool:
+async def is_unused(scope: TeamScope, conn: Connection, sha256: bytes) -> bool:
     """Whether no document version of the team needs these bytes any more."""
     parameters = {"team_id": scope.team_id, "sha256": sha256}
     row = await (await conn.execute(QUERIES["is_unused"], parameters)).fetchone()
@@ -209,7 +266,9 @@ class VersionState:
     """A document version as a worker finds it."""
 
     document: DocumentVersion
+    data_source_id: UUID
     sha256: bytes
+    size_in_bytes: int
     is_deleted: bool
     is_superseded: bool
     """A newer version of the document has arrived."""
@@ -221,7 +280,7 @@ async def version_state(scope: Scope, conn: Connection, version_id: UUID) -> Ver
     row = await (await conn.execute(QUERIES["version_state"], parameters)).fetchone()
     if row is None:
         return None
-    item_name, document_id, number, sha256, created_at, is_deleted, is_superseded = row
+    item_name, source_id, document_id, number, sha256, size, created_at, deleted, superseded = row
     return VersionState(
         document=DocumentVersion(
             document_id=document_id,
@@ -230,20 +289,53 @@ async def version_state(scope: Scope, conn: Connection, version_id: UUID) -> Ver
             item_name=item_name,
             ingested_at=created_at,
         ),
+        data_source_id=source_id,
         sha256=sha256,
-        is_deleted=is_deleted,
-        is_superseded=is_superseded,
+        size_in_bytes=size,
+        is_deleted=deleted,
+        is_superseded=superseded,
     )
 
 
 async def save_text(
-    scope: Scope, conn: Connection, version_id: UUID, *, parser: str, text: str
+    scope: Scope, conn: Connection, version_id: UUID, *, parser: str, text: str, parsed: bytes
 ) -> None:
-    """Keep the canonical text, so that citations can be read back."""
-    await conn.execute(
-        QUERIES["save_text"],
-        {**_ids(scope), "version_id": version_id, "parser": parser, "text": text},
-    )
+    """Keep the canonical text, so that citations can be read back, and what the parser made.
+
+    Raises `NotFound` where the document was deleted.
+    """
+    parameters = {
+        **_ids(scope),
+        "version_id": version_id,
+        "parser": parser,
+        "text": text,
+        "parsed": parsed,
+    }
+    if (await conn.execute(QUERIES["save_text"], parameters)).rowcount == 0:
+        raise NotFound(f"Version {version_id}.")
+
+
+async def read_parsed(
+    scope: Scope, conn: Connection, version_id: UUID, *, parser: str
+) -> bytes | None:
+    """What the parser made of a version, where it was kept."""
+    parameters = {**_ids(scope), "version_id": version_id, "parser": parser}
+    row = await (await conn.execute(QUERIES["parsed"], parameters)).fetchone()
+    return row[0] if row else None
+
+
+async def lines(scope: Scope, conn: Connection, document_id: UUID) -> dict[bytes, str]:
+    """Lines that situate the document's chunks, by content hash."""
+    cursor = await conn.execute(QUERIES["lines"], {**_ids(scope), "id": document_id})
+    return {digest: line async for digest, line in cursor}
+
+
+async def keep_lines(
+    scope: Scope, conn: Connection, document_id: UUID, lines: Mapping[bytes, str]
+) -> None:
+    """Keep such lines for as long as there is the document."""
+    parameters = {"content_hashes": list(lines), "lines": list(lines.values())}
+    await conn.execute(QUERIES["keep_lines"], {**_ids(scope), "id": document_id, **parameters})
 
 
 async def read_text(
@@ -264,12 +356,13 @@ async def read_text(
 
 
 async def read_spans(
-    scope: Scope, conn: Connection, spans: Sequence[tuple[UUID, int, int]]
+    scope: Scope, conn: Connection, spans: Sequence[tuple[UUID, int, int]], *, parser: str
 ) -> list[str | None]:
     """The text of each span: version, start and end. None where the version is gone."""
     versions, starts, ends = zip(*spans, strict=True)
     parameters = {
         **_ids(scope),
+        "parser": parser,
         "version_ids": list(versions),
         "starts": list(starts),
         "lengths": [end - start for start, end in zip(starts, ends, strict=True)],

@@ -1,22 +1,21 @@
 -- name: lock_name
 -- Two uploads of one new name at once must make one document.
-SELECT pg_advisory_xact_lock(hashtextextended(%(knowledge_base_id)s || %(item_name)s, 1));
+SELECT pg_advisory_xact_lock(hashtextextended(%(data_source_id)s || %(item_name)s, 1));
 
 -- name: find
 SELECT d.id, v.id, v.number, v.sha256, l.status
 FROM documents d
-JOIN data_sources s ON s.id = d.data_source_id AND s.kind = 'file_upload'
 JOIN LATERAL (
     SELECT * FROM document_versions v WHERE v.document_id = d.id ORDER BY number DESC LIMIT 1
 ) v ON true
 LEFT JOIN ledger l ON l.version_id = v.id AND l.index_version_id = %(index_version_id)s
 WHERE d.team_id = %(team_id)s AND d.knowledge_base_id = %(knowledge_base_id)s
-    AND d.item_name = %(item_name)s AND d.deleted_at IS NULL;
+    AND d.data_source_id = %(data_source_id)s AND d.item_name = %(item_name)s
+    AND d.deleted_at IS NULL;
 
 -- name: create
 INSERT INTO documents (team_id, knowledge_base_id, data_source_id, item_name)
-SELECT %(team_id)s, %(knowledge_base_id)s, id, %(item_name)s FROM data_sources
-WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND kind = 'file_upload'
+VALUES (%(team_id)s, %(knowledge_base_id)s, %(data_source_id)s, %(item_name)s)
 RETURNING id;
 
 -- name: create_version
@@ -27,26 +26,10 @@ INSERT INTO document_versions (
 )
 RETURNING id;
 
--- name: open_job
-INSERT INTO indexing_jobs (team_id, knowledge_base_id)
-VALUES (%(team_id)s, %(knowledge_base_id)s)
-ON CONFLICT (knowledge_base_id) WHERE finished_at IS NULL
-DO UPDATE SET finished_at = NULL -- changes nothing but holds the job open until this commits
-RETURNING id;
-
--- name: queue_version
-INSERT INTO ledger (index_version_id, version_id, job_id, team_id, knowledge_base_id)
-VALUES (
-    %(index_version_id)s, %(version_id)s, %(job_id)s, %(team_id)s, %(knowledge_base_id)s
-)
-ON CONFLICT (index_version_id, version_id) DO UPDATE
-SET status = 'pending', stage = NULL, error_code = NULL, error = NULL, job_id = excluded.job_id,
-    started_at = NULL, finished_at = NULL;
-
 -- name: list
-SELECT d.id, d.item_name, d.created_at, v.id AS version_id, v.number AS version_number,
+SELECT d.id, d.data_source_id, d.item_name, d.created_at, v.id AS version_id, v.number AS version_number,
     v.sha256, v.size_in_bytes, v.created_at AS version_created_at, l.status, l.stage,
-    l.error_code, l.error, l.pages, l.chunks, l.tokens, l.finished_at
+    l.error_code, l.error, l.pages, l.chunks, l.tokens, l.embedded_chunks, l.notes, l.finished_at
 FROM documents d
 JOIN knowledge_bases k ON k.id = d.knowledge_base_id
 JOIN LATERAL (
@@ -56,6 +39,7 @@ LEFT JOIN ledger l ON l.version_id = v.id AND l.index_version_id = k.live_index_
 WHERE d.team_id = %(team_id)s AND d.knowledge_base_id = %(knowledge_base_id)s
     AND d.deleted_at IS NULL AND (%(ids)s::uuid[] IS NULL OR d.id = ANY(%(ids)s))
     AND (%(item_name)s::text IS NULL OR d.item_name = %(item_name)s)
+    AND (%(data_source_id)s::uuid IS NULL OR d.data_source_id = %(data_source_id)s)
 ORDER BY d.created_at, d.id
 LIMIT %(limit)s OFFSET %(offset)s;
 
@@ -70,12 +54,39 @@ JOIN LATERAL (
 ) v ON true
 LEFT JOIN ledger l ON l.version_id = v.id AND l.index_version_id = k.live_index_version_id
 WHERE d.team_id = %(team_id)s AND d.knowledge_base_id = %(knowledge_base_id)s
-    AND d.deleted_at IS NULL;
+    AND d.deleted_at IS NULL
+    AND (%(data_source_id)s::uuid IS NULL OR d.data_source_id = %(data_source_id)s);
 
 -- name: mark_deleted
 UPDATE documents SET deleted_at = now()
 WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND id = %(id)s
     AND deleted_at IS NULL;
+
+-- name: mark_source_deleted
+UPDATE documents SET deleted_at = now()
+WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
+    AND data_source_id = %(data_source_id)s AND deleted_at IS NULL;
+
+-- name: deleted
+SELECT d.id, d.item_name, v.id, v.number, v.created_at
+FROM documents d
+JOIN LATERAL (
+    SELECT * FROM document_versions v WHERE v.document_id = d.id ORDER BY number DESC LIMIT 1
+) v ON true
+WHERE d.team_id = %(team_id)s AND d.knowledge_base_id = %(knowledge_base_id)s
+    AND d.deleted_at IS NOT NULL
+    AND (d.id = %(id)s OR d.data_source_id = %(data_source_id)s);
+
+-- name: versions
+SELECT v.id, v.number, v.sha256, v.size_in_bytes, v.created_at, l.status, l.error_code, l.error,
+    l.chunks, l.tokens
+FROM document_versions v
+JOIN documents d ON d.id = v.document_id AND d.deleted_at IS NULL
+JOIN knowledge_bases k ON k.id = d.knowledge_base_id
+LEFT JOIN ledger l ON l.version_id = v.id AND l.index_version_id = k.live_index_version_id
+WHERE v.team_id = %(team_id)s AND v.knowledge_base_id = %(knowledge_base_id)s
+    AND v.document_id = %(id)s
+ORDER BY v.number DESC;
 
 -- name: blobs_of
 SELECT DISTINCT sha256 FROM document_versions
@@ -89,6 +100,8 @@ SELECT pg_advisory_xact_lock(hashtextextended(%(team_id)s || encode(%(sha256)s, 
 -- name: is_unused
 SELECT NOT EXISTS (
     SELECT FROM document_versions WHERE team_id = %(team_id)s AND sha256 = %(sha256)s
+    UNION ALL
+    SELECT FROM uploads WHERE team_id = %(team_id)s AND sha256 = %(sha256)s
 );
 
 -- name: forget
@@ -96,7 +109,8 @@ DELETE FROM documents
 WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND id = %(id)s;
 
 -- name: version_state
-SELECT d.item_name, v.document_id, v.number, v.sha256, v.created_at, d.deleted_at IS NOT NULL,
+SELECT d.item_name, d.data_source_id, v.document_id, v.number, v.sha256, v.size_in_bytes,
+    v.created_at, d.deleted_at IS NOT NULL,
     EXISTS (
         SELECT FROM document_versions newer
         WHERE newer.document_id = v.document_id AND newer.number > v.number
@@ -106,20 +120,38 @@ WHERE v.team_id = %(team_id)s AND v.knowledge_base_id = %(knowledge_base_id)s
     AND v.id = %(version_id)s;
 
 -- name: save_text
-INSERT INTO canonical_texts (version_id, parser, team_id, knowledge_base_id, text)
-VALUES (%(version_id)s, %(parser)s, %(team_id)s, %(knowledge_base_id)s, %(text)s)
-ON CONFLICT (version_id, parser) DO UPDATE SET text = excluded.text;
+INSERT INTO canonical_texts (version_id, parser, team_id, knowledge_base_id, text, parsed)
+SELECT v.id, %(parser)s, v.team_id, v.knowledge_base_id, %(text)s, %(parsed)s
+FROM document_versions v
+WHERE v.team_id = %(team_id)s AND v.knowledge_base_id = %(knowledge_base_id)s
+    AND v.id = %(version_id)s
+FOR KEY SHARE -- it may be deleted in this very moment
+ON CONFLICT (version_id, parser) DO UPDATE SET text = excluded.text, parsed = excluded.parsed;
+
+-- name: parsed
+SELECT parsed FROM canonical_texts
+WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
+    AND version_id = %(version_id)s AND parser = %(parser)s;
+
+-- name: lines
+SELECT content_hash, line FROM context_lines
+WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND document_id = %(id)s;
+
+-- name: keep_lines
+INSERT INTO context_lines (document_id, content_hash, team_id, knowledge_base_id, line)
+SELECT d.id, l.content_hash, d.team_id, d.knowledge_base_id, l.line
+FROM documents d,
+    unnest(%(content_hashes)s::bytea[], %(lines)s::text[]) AS l (content_hash, line)
+WHERE d.team_id = %(team_id)s AND d.knowledge_base_id = %(knowledge_base_id)s AND d.id = %(id)s
+FOR KEY SHARE OF d
+ON CONFLICT (document_id, content_hash) DO UPDATE SET line = excluded.line;
 
 -- name: spans
 SELECT substr(t.text, s.start + 1, s.length)
 FROM unnest(%(version_ids)s::uuid[], %(starts)s::integer[], %(lengths)s::integer[])
     WITH ORDINALITY AS s (version_id, start, length, number)
-LEFT JOIN (
-    canonical_texts t
-    JOIN knowledge_bases k ON k.id = t.knowledge_base_id
-    JOIN index_versions i ON i.id = k.live_index_version_id AND i.parser = t.parser
-) ON t.version_id = s.version_id AND t.team_id = %(team_id)s
-    AND t.knowledge_base_id = %(knowledge_base_id)s
+LEFT JOIN canonical_texts t ON t.version_id = s.version_id AND t.parser = %(parser)s
+    AND t.team_id = %(team_id)s AND t.knowledge_base_id = %(knowledge_base_id)s
 ORDER BY s.number;
 
 -- name: text

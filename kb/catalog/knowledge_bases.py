@@ -1,9 +1,9 @@
-"""Knowledge bases and their index versions."""
+"""Knowledge bases: what each is called, and which index version answers for it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,11 @@ from uuid import UUID
 
 from psycopg import errors
 from psycopg.rows import class_row
-from psycopg.types.json import Jsonb
 
+from kb.catalog import index_versions
 from kb.catalog.errors import NameTaken, NotFound
-from retrieval.embedding.models import by_id
-from retrieval.index import ChunkSettings, IndexSettings, IndexVersion
-from retrieval.postgres import Connection, Pool, fetch, scope_settings
+from retrieval.index import IndexSettings
+from retrieval.postgres import Connection
 from retrieval.scope import Scope, TeamScope
 from retrieval.sql import load_queries
 
@@ -43,7 +42,8 @@ class KnowledgeBase:
 async def create(
     scope: Scope,
     conn: Connection,
-    version: IndexVersion,
+    index_version_id: UUID,
+    settings: IndexSettings,
     *,
     name: str,
     store: str,
@@ -51,8 +51,7 @@ async def create(
     project_id: str,
     region: str,
 ) -> None:
-    """Enter a knowledge base with this index version live. Raises `NameTaken`."""
-    settings = version.settings
+    """Enter a knowledge base with one index version, which is live. Raises `NameTaken`."""
     parameters = {
         **_ids(scope),
         "name": name,
@@ -61,17 +60,15 @@ async def create(
         "tags": list(tags),
         "project_id": project_id,
         "region": region,
-        "index_version_id": version.id,
-        "number": version.number,
-        "parser": settings.parser,
-        "chunking": Jsonb(asdict(settings.chunking)),
+        "index_version_id": index_version_id,
     }
     try:
         await conn.execute(QUERIES["create"], parameters)
     except errors.UniqueViolation as exc:
         raise NameTaken(f"{name!r}.") from exc
-    await conn.execute(QUERIES["create_index_version"], parameters)
-    await conn.execute(QUERIES["create_upload_source"], parameters)
+    await index_versions.create(scope, conn, index_version_id, settings)
+    await index_versions.promote(scope, conn, index_version_id)
+    await conn.execute(QUERIES["create_documents_source"], parameters)
 
 
 async def get(scope: Scope, conn: Connection) -> KnowledgeBase:
@@ -130,41 +127,6 @@ async def delete(scope: Scope, conn: Connection) -> None:
     await conn.execute(QUERIES["delete"], _ids(scope))
 
 
-async def live_index_version(scope: Scope, conn: Connection) -> tuple[IndexVersion, str]:
-    """The index version that answers queries, and the name of its store. Raises `NotFound`."""
-    cursor = await conn.execute(QUERIES["live_index_version"], _ids(scope))
-    return _live(scope, await cursor.fetchone())
-
-
-async def find_live_index_version(scope: Scope, pool: Pool) -> tuple[IndexVersion, str]:
-    """The same in a transaction of its own, as every query needs it. Raises `NotFound`."""
-    query = QUERIES["live_index_version"]
-    rows = await fetch(pool, scope_settings(scope), query, _ids(scope))
-    return _live(scope, rows[0] if rows else None)
-
-
-def _live(scope: Scope, row: tuple[Any, ...] | None) -> tuple[IndexVersion, str]:
-    if row is None:
-        raise NotFound(f"Knowledge base {scope.knowledge_base_id}.")
-    *version, store = row
-    return _index_version(version), store
-
-
-async def index_version(scope: Scope, conn: Connection, index_version_id: UUID) -> IndexVersion:
-    """One index version. Raises `NotFound`."""
-    parameters = {**_ids(scope), "index_version_id": index_version_id}
-    row = await (await conn.execute(QUERIES["index_version"], parameters)).fetchone()
-    if row is None:
-        raise NotFound(f"Index version {index_version_id}.")
-    return _index_version(row)
-
-
-async def index_versions(scope: Scope, conn: Connection) -> list[IndexVersion]:
-    """Every index version of the knowledge base, oldest first."""
-    cursor = await conn.execute(QUERIES["index_versions"], _ids(scope))
-    return [_index_version(row) async for row in cursor]
-
-
 async def _one(conn: Connection, name: str, parameters: dict[str, Any]) -> KnowledgeBase | None:
     async with conn.cursor(row_factory=class_row(KnowledgeBase)) as cursor:
         await cursor.execute(QUERIES[name], parameters)
@@ -173,16 +135,3 @@ async def _one(conn: Connection, name: str, parameters: dict[str, Any]) -> Knowl
 
 def _ids(scope: Scope) -> dict[str, UUID]:
     return {"team_id": scope.team_id, "id": scope.knowledge_base_id}
-
-
-def _index_version(row: Sequence[Any]) -> IndexVersion:
-    version_id, number, parser, embedding_model, chunking = row
-    return IndexVersion(
-        id=version_id,
-        number=number,
-        settings=IndexSettings(
-            parser=parser,
-            embedding_model=by_id(embedding_model),
-            chunking=ChunkSettings(**chunking),
-        ),
-    )

@@ -29,27 +29,6 @@ RETURNING *;
 -- name: delete
 DELETE FROM knowledge_bases WHERE team_id = %(team_id)s AND id = %(id)s;
 
--- name: create_index_version
-INSERT INTO index_versions (
-    id, team_id, knowledge_base_id, number, parser, embedding_model, chunking
-) VALUES (
-    %(index_version_id)s, %(team_id)s, %(id)s, %(number)s, %(parser)s, %(embedding_model)s,
-    %(chunking)s
-);
-
--- name: live_index_version
-SELECT i.id, i.number, i.parser, i.embedding_model, i.chunking, k.store
-FROM knowledge_bases k JOIN index_versions i ON i.id = k.live_index_version_id
-WHERE k.team_id = %(team_id)s AND k.id = %(id)s;
-
--- name: index_version
-SELECT id, number, parser, embedding_model, chunking FROM index_versions
-WHERE team_id = %(team_id)s AND knowledge_base_id = %(id)s AND id = %(index_version_id)s;
-
--- name: index_versions
-SELECT id, number, parser, embedding_model, chunking FROM index_versions
-WHERE team_id = %(team_id)s AND knowledge_base_id = %(id)s ORDER BY number;
-
--- name: create_upload_source
+-- name: create_documents_source
 INSERT INTO data_sources (team_id, knowledge_base_id, kind)
-VALUES (%(team_id)s, %(id)s, 'file_upload');
+VALUES (%(team_id)s, %(id)s, 'documents');

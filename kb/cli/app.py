@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
 from kb import __version__
+from kb.cli import index_app, job_app, schedule_app, source_app
+from kb.cli.parameters import Alpha, Context, Json, KnowledgeBase, Strategy, TopK, Wait, Yes
 
 app = typer.Typer(
     name="kb",
@@ -28,12 +31,10 @@ keys = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="API keys for the REST and MCP doors."
 )
 app.add_typer(keys, name="key")
-
-KnowledgeBase = Annotated[str, typer.Argument(help="Name or id of a knowledge base.")]
-# The four of `retrieval.index`, which would load numpy for the sake of `--help`.
-Strategy = Literal["section", "semantic", "hierarchical", "fixed"]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+app.add_typer(source_app.app, name="source")
+app.add_typer(job_app.app, name="job")
+app.add_typer(schedule_app.app, name="schedule")
+app.add_typer(index_app.app, name="index")
 
 
 def _print_version(wanted: bool) -> None:
@@ -93,6 +94,16 @@ def create(
     overlap: Annotated[
         int | None, typer.Option(help="Fixed: tokens repeated in the next chunk; 0.")
     ] = None,
+    window_size: Annotated[
+        int | None, typer.Option(help="Sentence window: sentences returned on either side; 3.")
+    ] = None,
+    min_chunk_size: Annotated[
+        int | None,
+        typer.Option(help="Section, semantic: tokens below which a chunk joins another; 0."),
+    ] = None,
+    context: Annotated[
+        Context, typer.Option(help="Indexed before each chunk: titles, or an LLM's line as well.")
+    ] = "headers",
 ) -> None:
     """Make an empty knowledge base."""
     from kb.cli import bases
@@ -106,6 +117,9 @@ def create(
             parent_chunk_size=parent_chunk_size,
             semantic_threshold=semantic_threshold,
             overlap=overlap,
+            window_size=window_size,
+            min_chunk_size=min_chunk_size,
+            context=context,
         )
     )
 
@@ -180,10 +194,8 @@ def search(
         typer.Argument(help="What to look for, in plain words; - reads questions, one a line."),
     ],
     *,
-    alpha: Annotated[
-        float, typer.Option(min=0, max=1, help="0 matches words only, 1 meaning only.")
-    ] = 0.5,
-    top_k: Annotated[int, typer.Option(min=1, max=100, help="Passages at most.")] = 5,
+    alpha: Alpha = 0.5,
+    top_k: TopK = 5,
     filters: Annotated[
         str | None,
         typer.Option(help='JSON, e.g. {"equals": {"key": "item_name", "value": "guide.pdf"}}'),
@@ -201,6 +213,100 @@ def search(
             knowledge_base, query, alpha=alpha, top_k=top_k, filters=filters, as_json=json
         )
     )
+
+
+@app.command(epilog='Example: kb diff handbook "fault code E17" --version 2')
+def diff(
+    knowledge_base: KnowledgeBase,
+    query: Annotated[str, typer.Argument(help="What to look for, in plain words.")],
+    *,
+    version: Annotated[
+        int | None, typer.Option(help="Number of the index version to compare; the newest.")
+    ] = None,
+    alpha: Alpha = 0.5,
+    top_k: TopK = 5,
+    json: Json = False,
+) -> None:
+    """Show how another index version answers a question.
+
+    Beside the live one's answer, with what is new, gone and moved.
+    """
+    from kb.cli import diff as command
+
+    _run(
+        command.diff(knowledge_base, query, number=version, alpha=alpha, top_k=top_k, as_json=json)
+    )
+
+
+@app.command(
+    epilog="""Examples:
+
+    \b
+      kb sync handbook
+      kb sync handbook --source 0192e4a7-5c1f-7d8e-9f00-3a2b1c4d5e6f --no-wait
+    """
+)
+def sync(
+    knowledge_base: KnowledgeBase,
+    source: Annotated[
+        list[UUID] | None,
+        typer.Option(help="Only this data source, by its id; may be given several times."),
+    ] = None,
+    wait: Wait = True,
+) -> None:
+    """Read the data sources again.
+
+    Indexes what is new or has changed, removes what is gone. Exits with 1 when something failed.
+    """
+    from kb.cli import sync as command
+
+    _run(command.sync(knowledge_base, source or [], wait=wait))
+
+
+@app.command()
+def jobs(knowledge_base: KnowledgeBase, json: Json = False) -> None:
+    """List the newest indexing jobs of a knowledge base."""
+    from kb.cli import jobs as command
+
+    _run(command.list_all(knowledge_base, as_json=json))
+
+
+@app.command(
+    epilog="""Examples:
+
+    \b
+      kb retry handbook
+      kb retry handbook guide.pdf
+    """
+)
+def retry(
+    knowledge_base: KnowledgeBase,
+    document: Annotated[str | None, typer.Argument(help="Only this document, by its name.")] = None,
+    wait: Wait = True,
+) -> None:
+    """Index again what has failed, even too often.
+
+    Exits with 1 when one fails again.
+    """
+    from kb.cli import retry as command
+
+    _run(command.retry(knowledge_base, document, wait=wait))
+
+
+@app.command(epilog="Example: KB_DATABASE_URL=postgresql://... kb worker --concurrency 8")
+def worker(
+    concurrency: Annotated[
+        int | None,
+        typer.Option(min=1, help="Documents under way at a time; KB_WORKER_CONCURRENCY."),
+    ] = None,
+) -> None:
+    """Index what is queued, until it is stopped.
+
+    Any number of them, on any machines, share the work of one database.
+    """
+    from kb.cli import worker as command
+
+    command.worker(concurrency=concurrency)
 
 
 @keys.command("create")

@@ -9,12 +9,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from ingest.chunking.settings import chunk_settings
-from kb.bodies import KnowledgeBaseBody
+from kb import index_builds
 from kb.catalog.documents import Document
+from kb.cli.chunking import described
+from kb.cli.places import WORDS, fared, place
 from kb.cli.session import fail, out, session
+from kb.cli.standings import standings
 from kb.service import Overview
 from retrieval.embedding.models import by_id
-from retrieval.index import ChunkSettings, ChunkStrategy
+from retrieval.index import ChunkContext, ChunkStrategy
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.\-]{1,62}")
 PAGE = 500
@@ -29,6 +32,9 @@ class ChunkOptions(TypedDict):
     parent_chunk_size: int | None
     semantic_threshold: float | None
     overlap: int | None
+    window_size: int | None
+    min_chunk_size: int | None
+    context: ChunkContext
 
 
 async def create(name: str, *, model: str, **chunking: Unpack[ChunkOptions]) -> None:
@@ -74,7 +80,8 @@ async def status(knowledge_base: str, *, as_json: bool) -> None:
     async with session() as s:
         scope = await s.service.find_knowledge_base(s.team, knowledge_base)
         overview = await s.service.overview(scope)
-        index = await s.service.index_version(scope)
+        indexes = await index_builds.list_all(s.service, scope)
+        sources = await s.data_sources.list_all(scope)
         documents, _ = await s.service.list_documents(scope, limit=10_000, offset=0)
     if as_json:
         out.print_json(data=_as_json(overview))
@@ -85,7 +92,13 @@ async def status(knowledge_base: str, *, as_json: bool) -> None:
     table.add_row("Id", str(base.id))
     table.add_row("Embedding model", base.embedding_model)
     table.add_row("Store", base.store)
-    table.add_row("Index version", f"{index.number}, {_described(index.settings.chunking)}")
+    words = standings(indexes)
+    for one in indexes:
+        number, chunking = one.version.number, one.version.settings.chunking
+        table.add_row(f"Index version {number}", f"{words[number]}, {described(chunking)}")
+    for source, _, newest in sources:
+        where = f"{WORDS[source.kind]} {escape(place(source))}"
+        table.add_row("Data source", f"{where}: {fared(newest)}")
     table.add_row(
         "Documents",
         f"{tally.documents}: {tally.indexed} indexed, {tally.pending} pending,"
@@ -110,19 +123,9 @@ async def delete(knowledge_base: str, *, document: str | None) -> None:
     out.print(f"Removed {escape(document or knowledge_base)}")
 
 
-def _described(chunking: ChunkSettings) -> str:
-    """The strategy and its sizes in a few words."""
-    parts = [f"{chunking.strategy} chunks of up to {chunking.max_chunk_size} tokens"]
-    if chunking.parent_chunk_size is not None:
-        parts.append(f"in parents of up to {chunking.parent_chunk_size}")
-    if chunking.semantic_threshold is not None:
-        parts.append(f"threshold {chunking.semantic_threshold:g}")
-    if chunking.overlap:
-        parts.append(f"overlapping by {chunking.overlap}")
-    return ", ".join(parts)
-
-
 def _as_json(overview: Overview) -> dict[str, object]:
+    from kb.bodies import KnowledgeBaseBody  # not for a table: making the models takes a while
+
     return KnowledgeBaseBody.of(overview).model_dump(mode="json")
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
@@ -20,9 +20,13 @@ from rich.markup import escape
 from kb.auth import Authenticator, Unauthorized, operator_scope
 from kb.service import Service
 from kb.settings import Settings
-from kb.wiring import make_embedders, open_database, open_service
+from kb.wiring import make_embedders, make_live_sources, make_vault, open_database, open_service
 from retrieval.errors import ServiceError
 from retrieval.scope import TeamScope
+
+if TYPE_CHECKING:
+    from kb.data_sources import DataSources
+    from kb.indexing_jobs import IndexingJobs
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -35,6 +39,20 @@ class Session:
     settings: Settings
     service: Service
     team: TeamScope
+
+    @property
+    def data_sources(self) -> DataSources:
+        """What can be done with data sources, within what the settings allow."""
+        from kb.data_sources import DataSources
+
+        return DataSources(self.service, make_live_sources(self.settings))
+
+    @property
+    def indexing_jobs(self) -> IndexingJobs:
+        """What can be done with indexing jobs."""
+        from kb.indexing_jobs import IndexingJobs
+
+        return IndexingJobs(self.service, make_vault(self.settings))
 
 
 @asynccontextmanager
@@ -80,7 +98,7 @@ def run(work: Coroutine[Any, Any, int | None]) -> None:
     except (OperationalError, PoolTimeout) as exc:
         fail(f"The database does not answer: {exc}")
     except KeyboardInterrupt:
-        err.print("Stopped. What was sent is queued and goes on with the next `kb up` or `kb add`.")
+        err.print("Stopped. What is queued goes on with the next `kb up` or `kb worker`.")
         sys.exit(130)
     if status:
         sys.exit(status)

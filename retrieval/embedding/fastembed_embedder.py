@@ -45,7 +45,7 @@ class FastEmbedEmbedder:
         folder: Path,
         *,
         threads: int | None = None,
-        batch_size: int = 16,
+        batch_size: int = 4,
     ) -> None:
         """`folder` as `weights.find_model_folder` gives it; `threads` for passages, else all cores.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -12,13 +12,13 @@ import psycopg
 import pytest
 
 from ingest import indexing
-from ingest.indexing import Indexer, Outcome
+from ingest.indexing import Indexer, Outcome, StageRecord
 from ingest.parsing.document import ParsedDocument
 from ingest.parsing.errors import EncryptedDocument, ParseError, ParserUnavailable, ScannedDocument
 from retrieval.embedding.embedder import Embedder, Vectors
 from retrieval.index import ChunkSettings, IndexSettings, IndexVersion
 from retrieval.postgres import Pool
-from retrieval.store import DocumentVersion, IndexNotFound
+from retrieval.store import DocumentVersion, IndexNotFound, Vector
 from retrieval.stores.pgvector import PgVectorStore
 from tests.ingest.makers import Part, heading, make_parsed
 from tests.retrieval.stores.makers import MODEL, Shelf, make_document, make_index, next_version
@@ -45,8 +45,7 @@ class Desk:
     shelf: Shelf
     embedder: Embedder
     parser: ToldParser = field(default_factory=ToldParser)
-    texts: list[str] = field(default_factory=list[str])
-    """What was saved as canonical text."""
+    attempts: list[Notes] = field(default_factory=list["Notes"])
 
     def __post_init__(self) -> None:
         self._indexer = Indexer(self.parser)
@@ -56,21 +55,67 @@ class Desk:
     ) -> Outcome:
         data = f"file {len(self.parser.answers)}".encode()
         self.parser.answers[data] = answer
+        return await self.attempt(document, Notes(self.shelf, document, data))
+
+    async def attempt(self, document: DocumentVersion, notes: Notes) -> Outcome:
+        self.attempts.append(notes)
         return await self._indexer.index(
             self.shelf.scope,
             self.shelf.index,
             document,
-            data,
+            notes,
             store=self.shelf.store,
             embedder=self.embedder,
-            save_text=self._save,
         )
 
-    async def _save(self, text: str) -> None:
-        self.texts.append(text)
+    @property
+    def texts(self) -> list[str]:
+        """What was saved as canonical text."""
+        return [one.kept.text for one in self.attempts if one.kept]
 
     async def words(self, text: str) -> list[str]:
         return await self.shelf.by_words(text)
+
+
+class Notes:
+    """What an attempt keeps, in memory."""
+
+    def __init__(self, shelf: Shelf, document: DocumentVersion, data: bytes) -> None:
+        self.kept: ParsedDocument | None = None
+        self.made: dict[bytes, Vector] = {}
+        self.told: dict[bytes, str] = {}
+        self.progress: list[tuple[int, int]] = []
+        self.stages: list[StageRecord] = []
+        self._shelf, self._document, self._data = shelf, document, data
+
+    async def data(self) -> bytes:
+        return self._data
+
+    async def parsed(self) -> ParsedDocument | None:
+        return self.kept
+
+    async def keep_parsed(self, document: ParsedDocument) -> None:
+        self.kept = document
+
+    async def vectors(self) -> dict[bytes, Vector]:
+        shelf = self._shelf
+        known = await shelf.store.vectors(shelf.scope, shelf.index, self._document.document_id)
+        return known | self.made
+
+    async def keep_vectors(
+        self, vectors: Mapping[bytes, Vector], *, chunks: int, embedded: int
+    ) -> None:
+        self.made |= vectors
+        self.progress.append((chunks, embedded))
+
+    async def lines(self) -> dict[bytes, str]:
+        return dict(self.told)
+
+    async def keep_lines(self, lines: Mapping[bytes, str]) -> None:
+        self.told |= lines
+
+    def record(self, stage: StageRecord) -> None:
+        self.stages.append(stage)
 
 
 def small_chunks() -> IndexVersion:
@@ -231,6 +276,50 @@ async def test_a_parser_that_is_away_is_for_the_queue_to_try_again(desk: Desk) -
     with pytest.raises(ParserUnavailable):
         await desk.index(next_version(document), ParserUnavailable())
     assert len(await desk.words("kettle")) == 1
+
+
+async def away(*_: object) -> None:
+    raise psycopg.OperationalError("The store is away.")
+
+
+async def test_what_an_attempt_kept_the_next_one_does_not_do_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "EMBEDDED_AT_ONCE", 2)
+    document = make_document()
+    notes = Notes(desk.shelf, document, b"once")
+    desk.parser.answers[b"once"] = guide("kettle", "motor", "hinge")
+    with monkeypatch.context() as fault:
+        fault.setattr(PgVectorStore, "replace", away)
+        with pytest.raises(psycopg.OperationalError):
+            await desk.attempt(document, notes)
+    desk.parser.answers.clear()
+    notes.progress.clear()
+    outcome = await desk.attempt(document, notes)
+    assert (outcome.status, outcome.chunks, outcome.embedded_chunks) == ("indexed", 3, 0)
+    assert notes.progress == []
+    assert len(await desk.words("kettle")) == 1
+
+
+async def test_every_stage_says_what_it_took_or_why_it_failed(desk: Desk) -> None:
+    outcome = await desk.index(make_document(), guide("kettle", "motor"))
+    done = {one.stage: one for one in desk.attempts[-1].stages}
+    assert list(done) == ["parse", "chunk", "embed", "write"]
+    assert done["parse"].bytes == len(b"file 0")
+    assert done["chunk"].tokens == outcome.tokens
+    assert all(one.error_code is None and one.seconds >= 0 for one in done.values())
+    await desk.index(make_document(), EncryptedDocument("The PDF."))
+    (failed,) = desk.attempts[-1].stages
+    assert (failed.stage, failed.error_code) == ("parse", "encrypted_document")
+    assert "The PDF." in (failed.error or "")
+
+
+async def test_progress_counts_the_chunks_that_have_their_vectors(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexing, "EMBEDDED_AT_ONCE", 2)
+    await desk.index(make_document(), guide("kettle", "motor", "hinge"))
+    assert desk.attempts[-1].progress == [(3, 2), (3, 3)]
 
 
 async def test_a_dropped_index_is_raised(desk: Desk) -> None:

@@ -7,13 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from kb.postgres.embedded import EmbeddedPostgres
+from tests.kb.commands import call_kb
 from tests.kb.programs import KB, Up, data_folder, environment, run_kb, servers_of
+from tests.kb.tables import cells, one_line, row
 
 HEAVY = {
     *("fastapi", "psycopg", "numpy", "fastembed", "unstructured", "onnxruntime", "pydantic"),
@@ -49,17 +50,6 @@ def filled(home: Path, added: str) -> Path:
     return home
 
 
-def row(output: str, first: str) -> list[str]:
-    """The cells of a table's row."""
-    line = next(line for line in output.splitlines() if first in line)
-    return [cell.strip() for cell in line.replace("│", "|").strip("| ").split("|")]
-
-
-def cells(output: str, first: str) -> list[str]:
-    """The cells of a table's row, none of them empty or with a blank in it."""
-    return next(line for line in output.splitlines() if first in line).replace("│", " ").split()
-
-
 def test_adding_a_folder_says_what_became_of_each_file_and_fails_if_one_did(
     added: str,
 ) -> None:
@@ -72,13 +62,13 @@ def test_adding_a_folder_says_what_became_of_each_file_and_fails_if_one_did(
 
 
 def test_adding_again_skips_what_is_there_and_tries_again_what_failed(filled: Path) -> None:
-    again = run_kb(filled, "add", "animals", filled / "files", status=1).stdout
+    again = call_kb(filled, "add", "animals", filled / "files", status=1).stdout
     assert row(again, "indexed")[1] == "0"
     assert row(again, "skipped")[1] == "2"
 
 
 def test_reconciling_says_that_index_and_catalog_agree(filled: Path) -> None:
-    said = run_kb(filled, "reconcile", "animals").stdout
+    said = call_kb(filled, "reconcile", "animals").stdout
     assert "2 documents have all their chunks" in said
     assert "2 are queued, under way or failed" in said
 
@@ -88,7 +78,7 @@ def test_searching_prints_passages_with_their_sources(filled: Path) -> None:
     assert "The quick fox jumps over [the lazy] dog." in found
     assert "files/fox.md, Animals" in found
     assert "owl" not in found
-    nothing = run_kb(filled, "search", "animals", "zeppelin", "--alpha", "0").stdout
+    nothing = call_kb(filled, "search", "animals", "zeppelin", "--alpha", "0").stdout
     assert nothing == "Nothing found.\n"
 
 
@@ -98,26 +88,26 @@ def test_questions_from_standard_input_are_answered_in_their_order(filled: Path)
     answers = [json.loads(line) for line in printed.splitlines()]
     tops = [answer["results"][0]["metadata"]["item_name"] for answer in answers]
     assert tops == ["files/fox.md", "files/deep/owl.txt"]
-    shown = run_kb(filled, "search", "animals", "-", "--top-k", "1", stdin=asked).stdout
+    shown = call_kb(filled, "search", "animals", "-", "--top-k", "1", stdin=asked).stdout
     parts = ("quick fox ─", "The quick fox", "where does the owl sleep ─", "owl sleeps")
     assert sorted(parts, key=shown.index) == list(parts)
-    none = run_kb(filled, "search", "animals", "-", stdin="\n", status=1).stderr
+    none = call_kb(filled, "search", "animals", "-", stdin="\n", status=1).stderr
     assert "no question" in none
 
 
 def test_searching_filters_as_the_api_does(filled: Path) -> None:
     owl = '{"equals": {"key": "item_name", "value": "files/deep/owl.txt"}}'
-    found = run_kb(filled, "search", "animals", "fox", "--filters", owl).stdout
+    found = call_kb(filled, "search", "animals", "fox", "--filters", owl).stdout
     assert "owl sleeps" in found
     assert "quick" not in found
 
 
 def test_json_is_the_same_from_the_command_line_as_over_http(filled: Path) -> None:
     """Beside a running `kb up`, as both may be in use at once."""
-    printed = json.loads(run_kb(filled, "search", "animals", "fox dog", "--json").stdout)
-    base = json.loads(run_kb(filled, "status", "animals", "--json").stdout)
-    listed = json.loads(run_kb(filled, "list", "--json").stdout)
-    key = run_kb(filled, "key", "create", "-q").stdout.strip()
+    printed = json.loads(call_kb(filled, "search", "animals", "fox dog", "--json").stdout)
+    base = json.loads(call_kb(filled, "status", "animals", "--json").stdout)
+    listed = json.loads(call_kb(filled, "list", "--json").stdout)
+    key = call_kb(filled, "key", "create", "-q").stdout.strip()
     with Up(filled) as up, up.client(key) as http:
         path = f"/v2/gen-ai/knowledge_bases/{base['uuid']}"
         asked = {"query": "fox dog", "num_results": 5}
@@ -129,32 +119,32 @@ def test_json_is_the_same_from_the_command_line_as_over_http(filled: Path) -> No
 
 
 def test_status_and_list_show_how_documents_stand(filled: Path) -> None:
-    status = run_kb(filled, "status", "animals").stdout
+    status = call_kb(filled, "status", "animals").stdout
     assert "4: 2 indexed, 0 pending, 2 failed" in status
     assert "files/corrupt.pdf" in status
     assert "The file is damaged" in status
-    listed = run_kb(filled, "list").stdout
+    listed = call_kb(filled, "list").stdout
     assert cells(listed, "animals")[:5] == ["animals", "4", "0", "2", "2"]
 
 
 def test_deleting_asks_first_and_is_for_good(home: Path) -> None:
-    run_kb(home, "create", "doomed")
-    asked = run_kb(home, "delete", "doomed", status=1)
+    call_kb(home, "create", "doomed")
+    asked = call_kb(home, "delete", "doomed", status=1)
     assert "Remove doomed for good?" in asked.stdout
-    assert run_kb(home, "delete", "doomed", "--yes").stdout == "Removed doomed\n"
-    assert "'doomed'" in run_kb(home, "status", "doomed", status=1).stderr
+    assert call_kb(home, "delete", "doomed", "--yes").stdout == "Removed doomed\n"
+    assert "'doomed'" in call_kb(home, "status", "doomed", status=1).stderr
 
 
 def test_keys_are_made_listed_without_their_secret_and_revoked(home: Path) -> None:
-    secret = run_kb(home, "key", "create", "laptop", "-q").stdout
+    secret = call_kb(home, "key", "create", "laptop", "-q").stdout
     assert len(secret) == 47
     assert (secret[:3], secret[-1]) == ("kb_", "\n")
     prefix = secret[:10]
-    listed = run_kb(home, "key", "list", KB_API_KEY=secret.strip()).stdout
+    listed = call_kb(home, "key", "list", KB_API_KEY=secret.strip()).stdout
     assert cells(listed, prefix)[1] == "laptop"
     assert secret.strip() not in listed
-    assert run_kb(home, "key", "revoke", prefix).stdout == f"Revoked {prefix} (laptop)\n"
-    refused = run_kb(home, "list", KB_API_KEY=secret.strip(), status=1)
+    assert call_kb(home, "key", "revoke", prefix).stdout == f"Revoked {prefix} (laptop)\n"
+    refused = call_kb(home, "list", KB_API_KEY=secret.strip(), status=1)
     assert "KB_API_KEY is wrong or revoked" in refused.stderr
 
 
@@ -166,17 +156,12 @@ def test_the_doctor_finds_everything_in_order(home: Path) -> None:
 
 
 def test_the_doctor_says_what_is_wrong(home: Path) -> None:
-    report = run_kb(
+    report = call_kb(
         home, "doctor", status=1, KB_DATABASE_URL="postgresql://nobody@127.0.0.1:9/none"
     ).stdout
     wrong = [line for line in report.splitlines() if line.split()[:1] == ["no"]]
     assert len(wrong) == 1
     assert "database" in wrong[0]
-
-
-def one_line(text: str) -> str:
-    assert text.count("\n") == 1, text
-    return text
 
 
 def test_a_mistake_is_one_sentence_and_status_1(home: Path, tmp_path: Path) -> None:
@@ -190,15 +175,13 @@ def test_a_mistake_is_one_sentence_and_status_1(home: Path, tmp_path: Path) -> N
         ("delete", "animals", "--document", "x", "--yes"): "Document 'x'.",
     }
 
-    def mistaken(arguments: tuple[str | Path, ...]) -> subprocess.CompletedProcess[str]:
-        return run_kb(home, *arguments, status=1)
-
-    with ThreadPoolExecutor(2) as threads:
-        ran = list(threads.map(mistaken, mistakes))
-    for done, says in zip(ran, mistakes.values(), strict=True):
+    for arguments, says in mistakes.items():
+        done = call_kb(home, *arguments, status=1)
         assert one_line(done.stderr).startswith("Error:")
         assert says in done.stderr
         assert done.stdout == ""
+    done = run_kb(home, "search", "no[/]where", "fox", status=1)
+    assert one_line(done.stderr) == "Error: Knowledge base 'no[/]where'.\n"
 
 
 def test_a_wrong_setting_is_named_before_anything_starts(tmp_path: Path) -> None:
@@ -217,7 +200,7 @@ def test_wrong_usage_is_status_2(tmp_path: Path) -> None:
         ("search", "a", "b", "--alpha", "2"),
         ("add", "a", "/does/not/exist"),
     ):
-        assert run_kb(tmp_path, *arguments, status=2).stderr
+        assert call_kb(tmp_path, *arguments, status=2).stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -237,16 +220,29 @@ def test_help_answers_at_once_and_loads_nothing_heavy(tmp_path: Path) -> None:
         seconds.append(time.monotonic() - start)
     assert all(command in shown for command in ("up", "add", "search", "doctor", "key"))
     assert min(seconds) < 1.5  # 0.3 s where nothing else runs
+    loaded = loaded_by(tmp_path, "--help")
+    assert "typer" in loaded
+    assert HEAVY & loaded == set()
+
+
+def test_a_command_that_only_looks_loads_no_server_parser_or_crawler(home: Path) -> None:
+    loaded = loaded_by(home, "list")
+    assert "psycopg" in loaded
+    others = {"fastapi", "fastembed", "unstructured", "onnxruntime", "tokenizers", "uvicorn"}
+    others |= {"lxml", "httpcore", "obstore", "cryptography", "requests", "kb.worker"}
+    assert others & loaded == set()
+
+
+def loaded_by(home: Path, *arguments: str) -> set[str]:
+    """The modules that a command imports."""
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", KB, "--help"],
-        env=environment(tmp_path, {}),
+        [sys.executable, "-X", "importtime", KB, *arguments],
+        env=environment(home, {}),
         capture_output=True,
         text=True,
         check=True,
     )
-    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "typer" in loaded
-    assert HEAVY & loaded == set()
+    return {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
 
 
 def test_the_version_is_the_packages(tmp_path: Path) -> None:

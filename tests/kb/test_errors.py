@@ -42,11 +42,12 @@ STATUS = {
     "Unauthorized": 401,
     "NotFound": 404,
     "IndexNotFound": 404,
-    "NameTaken": 409,
+    **dict.fromkeys(("NameTaken", "IndexNotReady", "IndexIsLive", "NothingToRollBackTo"), 409),
+    "LinkInvalid": 403,
     "BlobTooLarge": 413,
     # What the caller can mend:
     **dict.fromkeys(
-        ("InvalidQuery", "InvalidFilter", "InvalidItemName", "UnknownModel"),
+        ("InvalidQuery", "InvalidFilter", "InvalidItemName", "InvalidSchedule", "UnknownModel"),
         400,
     ),
 }

@@ -49,7 +49,7 @@ async def test_what_is_still_queued_is_not_compared(service: Service, base: Scop
 
 
 async def test_chunks_of_no_document_are_named_and_removed(service: Service, base: Scope) -> None:
-    live = await service.live_index(base)
+    live = await service.index(base)
     stray = make_document()
     chunks = make_chunks("a stray teapot")
     vectors = make_vectors(1)
@@ -65,7 +65,7 @@ async def test_chunks_of_no_document_are_named_and_removed(service: Service, bas
 async def test_a_document_that_lacks_its_chunks_is_named_and_indexed_again(
     service: Service, worker: Worker, base: Scope
 ) -> None:
-    live = await service.live_index(base)
+    live = await service.index(base)
     (kettle,) = [
         one.document
         for one in await live.store.documents(base, live.version)

@@ -10,14 +10,17 @@ from uuid import UUID
 import pytest
 from psycopg import OperationalError
 
+from ingest.indexing import Parser
 from ingest.parsing.document import ParsedDocument
 from ingest.parsing.errors import ParserUnavailable
 from ingest.parsing.jail import ParserJail
-from kb.catalog import ledger
+from kb.catalog import jobs
 from kb.catalog.documents import Added, Document
 from kb.catalog.errors import NotFound
-from kb.queue import MAX_ATTEMPTS, STALLED_SECONDS, TASK
+from kb.catalog.ledger import Place
+from kb.queue import MAX_ATTEMPTS, STALLED_SECONDS
 from kb.service import Service
+from kb.sync import Sync
 from kb.worker import Worker
 from retrieval.chunk import Chunk
 from retrieval.index import IndexVersion
@@ -61,8 +64,7 @@ async def hurry(service: Service) -> int:
     async with service.pool.connection() as conn:
         cursor = await conn.execute(
             "UPDATE kb.procrastinate_jobs SET scheduled_at = NULL"
-            " WHERE status = 'todo' AND task_name = %s",
-            [TASK],
+            " WHERE status = 'todo' AND task_name = 'index_document'"
         )
     return cursor.rowcount
 
@@ -128,6 +130,11 @@ class Pause:
         await asyncio.wait_for(self.go.wait(), 60)
 
 
+def make_worker(service: Service, parser: Parser, *, concurrency: int) -> Worker:
+    """A worker that has no data sources to read."""
+    return Worker(service, parser, Sync(service, lambda _: None), concurrency=concurrency)
+
+
 def with_store(service: Service, store: PgVectorStore) -> Service:
     return Service(
         pool=service.pool,
@@ -180,7 +187,7 @@ async def queued(service: Service, base: Scope) -> list[str]:
 async def test_what_may_pass_is_tried_again_and_then_succeeds(
     service: Service, base: Scope, jail: ParserJail, error: Exception
 ) -> None:
-    flaky = Worker(
+    flaky = make_worker(
         with_store(service, FaultyStore(service, before=failing(1, error))),
         FaultyParser(jail, failing(1, error)),
         concurrency=2,
@@ -204,7 +211,7 @@ async def test_between_attempts_a_worker_waits(
     parser = FaultyParser(jail, failing(1, ParserUnavailable()))
     await send(service, base, "A fox.")
     for _ in range(3):
-        await Worker(service, parser, concurrency=1).run(wait=False)
+        await make_worker(service, parser, concurrency=1).run(wait=False)
     assert parser.names == ["fox.txt"]
 
 
@@ -218,7 +225,7 @@ async def test_giving_up_is_entered_with_its_reason_and_the_former_version_stays
     for attempt in range(1, MAX_ATTEMPTS + 1):
         assert (await look(service, base, added)).status in ("pending", "running"), attempt
         await hurry(service)
-        await Worker(service, broken, concurrency=1).run(wait=False)
+        await make_worker(service, broken, concurrency=1).run(wait=False)
     document = await look(service, base, added)
     assert (document.status, document.error_code) == ("failed", "parser_unavailable")
     assert "No process." in (document.error or "")
@@ -235,12 +242,12 @@ async def test_what_nobody_foresaw_fails_the_document_at_once_and_no_other(
 ) -> None:
     store = FaultyStore(service, before=failing(1, KeyError("what nobody foresaw")))
     added = await send(service, base, "A fox.")
-    await Worker(with_store(service, store), jail, concurrency=1).run(wait=False)
+    await make_worker(with_store(service, store), jail, concurrency=1).run(wait=False)
     document = await look(service, base, added)
     assert (document.status, document.error_code) == ("failed", "internal")
     assert await queued(service, base) == []
     other = await send(service, base, "An owl.", "owl.txt")
-    await Worker(with_store(service, store), jail, concurrency=1).run(wait=False)
+    await make_worker(with_store(service, store), jail, concurrency=1).run(wait=False)
     assert (await look(service, base, other)).status == "indexed"
 
 
@@ -267,7 +274,7 @@ async def paused(
         after=pause if at == "after write" else nothing,
     )
     added = await send(service, base, "A fox.")
-    work = Worker(with_store(service, store), parser, concurrency=1).run(wait=False)
+    work = make_worker(with_store(service, store), parser, concurrency=1).run(wait=False)
     running = asyncio.create_task(work)
     await asyncio.wait_for(pause.reached.wait(), 60)
     assert (await look(service, base, added)).status == "running"
@@ -307,7 +314,7 @@ async def test_what_is_deleted_before_its_turn_is_not_even_read(
     parser = FaultyParser(jail)
     added = await send(service, base, "A fox.")
     await service.delete_document(base, added.document_id)
-    await Worker(service, parser, concurrency=1).run(wait=False)
+    await make_worker(service, parser, concurrency=1).run(wait=False)
     assert parser.names == []
     assert await queued(service, base) == []
 
@@ -317,7 +324,7 @@ async def test_a_newer_version_spares_the_older_one_its_turn(
 ) -> None:
     parser = FaultyParser(jail)
     versions = [(await send(service, base, f"Fox {n}.")).version_id for n in range(3)]
-    await Worker(service, parser, concurrency=1).run(wait=False)
+    await make_worker(service, parser, concurrency=1).run(wait=False)
     ledger_entries = await entries(service, base)
     states = [ledger_entries[version]["status"] for version in versions]
     assert states == ["superseded", "superseded", "indexed"]
@@ -330,7 +337,7 @@ async def test_a_version_that_arrives_while_the_last_is_indexed_comes_after_it(
 ) -> None:
     _, pause, running = await paused(service, base, jail, at="before write")
     newer = await send(service, base, "A newer fox.")
-    beside = Worker(service, jail, concurrency=1)
+    beside = make_worker(service, jail, concurrency=1)
     await beside.run(wait=False)
     assert (await look(service, base, newer)).status == "pending"  # its turn has not come
     pause.go.set()
@@ -362,28 +369,36 @@ async def test_a_job_ends_with_its_last_document_and_the_next_one_opens_another(
     _, pause, running = await paused(service, base, jail, at="parse")
     await send(service, base, "An owl.", "owl.txt")
     await send(service, base, "", "empty.txt")
-    beside = Worker(service, jail, concurrency=2)
+    beside = make_worker(service, jail, concurrency=2)
     await beside.run(wait=False)
     job = await latest(service, base)
-    assert (job.total, job.indexed, job.failed, job.finished_at) == (3, 1, 1, None)
+    assert counts(job) == (3, 1, 1)
+    assert job.job.finished_at is None
     pause.go.set()
     await running
     done = await latest(service, base)
-    assert (done.id, done.indexed, done.failed) == (job.id, 2, 1)
-    assert done.finished_at
+    assert done.job.id == job.job.id
+    assert counts(done) == (3, 2, 1)
+    assert done.job.finished_at
     await send(service, base, "A cat.", "cat.txt")
     opened = await latest(service, base)
-    assert opened.id != job.id
-    assert (opened.total, opened.finished_at) == (1, None)
+    assert opened.job.id != job.job.id
+    assert counts(opened) == (1, 0, 0)
+    assert opened.job.finished_at is None
     await beside.run(wait=False)
-    assert (await latest(service, base)).finished_at
+    assert (await latest(service, base)).job.finished_at
 
 
-async def latest(service: Service, base: Scope) -> ledger.IndexingJob:
+async def latest(service: Service, base: Scope) -> jobs.IndexingJob:
     async with scoped(service.pool, base) as conn:
-        job = await ledger.latest_job(base, conn)
-    assert job
+        (job,) = await jobs.latest(base, conn, limit=1)
     return job
+
+
+def counts(job: jobs.IndexingJob) -> tuple[int, int, int]:
+    """Documents in all, indexed, failed."""
+    (source,) = job.sources
+    return source.queued, source.indexed, source.failed
 
 
 async def test_workers_side_by_side_share_the_work_and_do_none_of_it_twice(
@@ -393,7 +408,7 @@ async def test_workers_side_by_side_share_the_work_and_do_none_of_it_twice(
     names = [f"{number}.txt" for number in range(12)]
     for name in names:
         await send(service, base, f"Fox of {name}.", name)
-    workers = [Worker(service, parser, concurrency=2) for _ in range(3)]
+    workers = [make_worker(service, parser, concurrency=2) for _ in range(3)]
     await asyncio.gather(*(one.run(wait=False) for one in workers))
     assert sorted(parser.names) == sorted(names)
     assert await chunks(service, base) == 12
@@ -404,8 +419,9 @@ async def test_doing_it_twice_is_as_good_as_once(
 ) -> None:
     added = await send(service, base, "A fox.")
     index = await service.index_version(base)
+    place = Place(index_version_id=index.id, version_id=added.version_id)
     for _ in range(2):
-        await worker.index(base, index.id, added.version_id, 1)
+        await worker.index(base, place, 1)
     async with scoped(service.pool, base) as conn:
         await conn.execute(
             "UPDATE kb.ledger SET status = 'running', finished_at = NULL WHERE version_id = %s",
@@ -414,7 +430,7 @@ async def test_doing_it_twice_is_as_good_as_once(
     await worker.run(wait=False)
     assert (await look(service, base, added)).status == "indexed"
     assert await chunks(service, base) == 1
-    assert (await latest(service, base)).finished_at
+    assert (await latest(service, base)).job.finished_at
 
 
 TAKE = """
@@ -469,7 +485,7 @@ async def test_a_document_that_kills_its_worker_every_time_is_given_up(
     for _ in range(MAX_ATTEMPTS):
         await taken(service, base, silent_for=None)
         await service.queue.revive_stalled()
-    await Worker(service, parser, concurrency=1).run(wait=False)
+    await make_worker(service, parser, concurrency=1).run(wait=False)
     document = await look(service, base, added)
     assert (document.status, document.error_code) == ("failed", "workers_died")
     assert parser.names == []
@@ -493,7 +509,7 @@ async def test_a_revival_that_was_cut_short_itself_does_not_stop_the_next(
     await worker.run(wait=False)
     assert (await look(service, base, added)).status == "indexed"
     async with service.pool.connection() as conn:
-        await conn.execute("DELETE FROM kb.procrastinate_jobs WHERE task_name <> %s", [TASK])
+        await conn.execute("DELETE FROM kb.procrastinate_jobs WHERE task_name <> 'index_document'")
 
 
 async def test_two_that_revive_the_same_at_once_do_not_fail(service: Service, base: Scope) -> None:

@@ -16,6 +16,8 @@ import uvicorn
 
 from kb.api.app import MCP_PATH, create_app
 from kb.service import Service
+from kb.settings import Settings
+from kb.wiring import make_live_sources
 from kb.worker import Worker
 from tests.kb.teams import new_base, new_team, parts
 
@@ -64,13 +66,16 @@ class QuietServer(uvicorn.Server):
 
 
 @pytest.fixture(scope="session")
-async def origin(service: Service) -> AsyncIterator[str]:
+async def origin(service: Service, settings: Settings) -> AsyncIterator[str]:
     """A running server's address."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{listener.getsockname()[1]}"
         app = create_app(
-            service, allowed_hosts=[address], allowed_origins=["https://agents.example.org"]
+            service,
+            make_live_sources(settings),
+            allowed_hosts=[address],
+            allowed_origins=["https://agents.example.org"],
         )
         server = QuietServer(uvicorn.Config(app, log_config=None))
         serving = asyncio.create_task(server.serve(sockets=[listener]))

@@ -25,10 +25,10 @@ from retrieval.postgres import Pool
 from retrieval.retriever import (
     MAX_QUERY_CHARACTERS,
     MAX_RESULTS,
+    Index,
     InvalidQuery,
-    LiveIndex,
     Query,
-    Retriever,
+    search,
 )
 from retrieval.scope import Scope, TeamScope
 from retrieval.store import Blend, Reading, StoreQuery
@@ -62,9 +62,9 @@ class Desk:
     shelf: Shelf
     embedder: Embedder
 
-    async def live_index(self, scope: Scope) -> LiveIndex:
-        assert scope == self.shelf.scope
-        return LiveIndex(version=self.shelf.index, store=self.shelf.store, embedder=self.embedder)
+    @property
+    def index(self) -> Index:
+        return Index(version=self.shelf.index, store=self.shelf.store, embedder=self.embedder)
 
     async def put(self, item_name: str, chunks: Sequence[Chunk]) -> None:
         texts = [chunk.indexed_text for chunk in chunks]
@@ -82,7 +82,7 @@ class Desk:
     ) -> tuple[Passage, ...]:
         named = {"equals": {"key": "item_name", "value": item_name}} if item_name else None
         query = Query(text=text, num_results=num_results, alpha=alpha, filters=parse_filter(named))
-        return (await Retriever(self)(self.shelf.scope, query)).passages
+        return (await search(self.shelf.scope, self.index, query)).passages
 
 
 @pytest.fixture
@@ -265,7 +265,7 @@ async def test_a_document_replaced_meanwhile_is_still_found(
 async def test_an_answer_names_its_index_version(filled: Desk) -> None:
     for num_results in (0, 2):
         query = Query(text="pump", num_results=num_results)
-        answer = await Retriever(filled)(filled.shelf.scope, query)
+        answer = await search(filled.shelf.scope, filled.index, query)
         assert answer.index_version == 3
         assert len(answer.passages) == num_results
 

@@ -149,6 +149,12 @@ def test_a_heading_stays_with_what_it_announces(tokenizer: Tokenizer) -> None:
     ]
 
 
+def test_a_long_heading_is_not_left_with_the_short_section_before_it(tokenizer: Tokenizer) -> None:
+    """Although both would be too short alone, and the chunks more even."""
+    document = make_parsed(words(8), heading(words(20)), words(76))
+    assert texts(chunk(document, tokenizer)) == [words(8), f"{words(20)}\n\n{words(76)}"]
+
+
 def test_a_subsection_keeps_the_heading_right_above_it(tokenizer: Tokenizer) -> None:
     """The short section and the heading after it fill a quarter, but only together."""
     document = make_parsed(

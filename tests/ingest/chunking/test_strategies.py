@@ -1,9 +1,9 @@
-"""Fixed-length, semantic and hierarchical chunks: what they promise for any document."""
+"""Strategies and options of chunking: what they promise for any document."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 
 import numpy as np
 import pytest
@@ -131,7 +131,7 @@ def test_tables_and_headings_are_no_sentences(tokenizer: Tokenizer) -> None:
     assert any("Prices" in one.text and "d. e" in one.text for one in chunks)
 
 
-@pytest.mark.parametrize("strategy", ["section", "hierarchical", "fixed"])
+@pytest.mark.parametrize("strategy", ["section", "hierarchical", "sentence_window", "fixed"])
 def test_only_semantic_chunking_embeds(strategy: ChunkStrategy, tokenizer: Tokenizer) -> None:
     chosen = chunk_settings(MODEL, strategy=strategy)
     assert chunk(make_parsed(CATS.strip()), chosen, tokenizer, no_embedding)
@@ -171,6 +171,165 @@ def test_a_parent_may_be_longer_than_the_model_reads(tokenizer: Tokenizer) -> No
     assert len(chunks) > 5
 
 
+# Sentence windows
+
+
+def windows(document: ParsedDocument, tokenizer: Tokenizer, window: int = 3) -> list[Chunk]:
+    chosen = chunk_settings(MODEL, strategy="sentence_window", window_size=window)
+    return chunk(document, chosen, tokenizer, no_embedding)
+
+
+def around(document: ParsedDocument, one: Chunk) -> str:
+    assert one.parent
+    return document.text[slice(*one.parent)]
+
+
+def numbered(first: int, last: int) -> list[str]:
+    return [f"Sentence {n} tells of the pump in the north wing." for n in range(first, last + 1)]
+
+
+def test_a_sentence_is_found_and_those_around_it_are_returned(tokenizer: Tokenizer) -> None:
+    document = make_parsed(" ".join(numbered(1, 9)))
+    chunks = windows(document, tokenizer, 2)
+    assert [one.text for one in chunks] == numbered(1, 9)
+    assert around(document, chunks[4]) == " ".join(numbered(3, 7))
+    assert around(document, chunks[0]) == " ".join(numbered(1, 3))
+    assert around(document, chunks[8]) == " ".join(numbered(7, 9))
+
+
+def test_a_window_goes_over_paragraphs_and_not_over_headings(tokenizer: Tokenizer) -> None:
+    document = make_parsed(
+        heading("Pumps"), *numbered(1, 3), heading("Valves"), heading("Red", 2), *numbered(4, 5)
+    )
+    chunks = windows(document, tokenizer)
+    one, two, three, four, five = numbered(1, 5)
+    assert [chunk.text for chunk in chunks] == [
+        f"Pumps\n\n{one}",
+        two,
+        three,
+        f"Valves\n\nRed\n\n{four}",
+        five,
+    ]
+    pumps, valves = (f"Pumps\n\n{one}\n\n{two}\n\n{three}", f"Valves\n\nRed\n\n{four}\n\n{five}")
+    assert [around(document, chunk) for chunk in chunks] == [pumps] * 3 + [valves] * 2
+
+
+def test_very_short_sentences_share_a_chunk(tokenizer: Tokenizer) -> None:
+    first, second = numbered(1, 2)
+    document = make_parsed(f"{first} See Fig. 2. It runs. {second}")
+    assert [one.text for one in windows(document, tokenizer)] == [
+        first,
+        f"See Fig. 2. It runs. {second}",
+    ]
+
+
+@given(document=documents(), window=st.integers(1, 10))
+@settings(max_examples=40, deadline=None)
+def test_every_sentence_lies_in_a_window_of_one_section(
+    tokenizer: Tokenizer, document: ParsedDocument, window: int
+) -> None:
+    for one in (chunks := windows(document, tokenizer, window)):
+        assert one.parent
+        start, end = one.parent
+        assert start <= one.char_start < one.char_end <= end
+        assert sum(start <= other.char_start < end for other in chunks) <= 2 * window + 1
+        inside = [
+            block for block in document.blocks if block.char_start < end and start < block.char_end
+        ]
+        under = list(dropwhile(lambda block: block.kind == "heading", inside))
+        assert all(block.kind != "heading" for block in under)
+
+
+def test_a_window_of_long_tables_is_narrowed(tokenizer: Tokenizer) -> None:
+    rows = [f"| pump {n} | stands in the north wing | {n} bar |" for n in range(600)]
+    document = make_parsed(table(*rows))
+    chunks = windows(document, tokenizer, 10)
+    longest = max(len(tokenizer.encode(around(document, one)).ids) for one in chunks)
+    assert 3500 < longest <= 4002
+
+
+# Minimum size
+
+
+def sizes(document: ParsedDocument, chunks: list[Chunk], tokenizer: Tokenizer) -> list[int]:
+    draft = Draft(document, tokenizer, 256)
+    return [draft.size(one.char_start, one.char_end) for one in chunks]
+
+
+def test_a_chunk_under_the_minimum_joins_the_neighbour_it_fits_best_with(
+    tokenizer: Tokenizer,
+) -> None:
+    """The rest between them fits with either, and makes more even chunks with the shorter."""
+    pump, valve = ("The pump runs. " * n for n in (38, 34))
+    document = make_parsed(
+        heading("A"), pump.strip(), heading("B"), "pump " * 60 + "end", heading("C"), valve.strip()
+    )
+    apart, joined = (
+        chunk(document, chunk_settings(MODEL, min_chunk_size=size), tokenizer, no_embedding)
+        for size in (0, 80)
+    )
+    assert [one.text[0] for one in apart] == ["A", "B", "C"]
+    assert [one.text[0] for one in joined] == ["A", "B"]
+
+
+def test_what_fits_with_neither_neighbour_stays_short(tokenizer: Tokenizer) -> None:
+    long = ("The pump runs. " * 58).strip()
+    document = make_parsed(
+        heading("A"), long, heading("B"), "pump " * 50 + "end", heading("C"), long
+    )
+    chosen = chunk_settings(MODEL, min_chunk_size=60)
+    assert len(chunk(document, chosen, tokenizer, no_embedding)) == 3
+
+
+@pytest.mark.parametrize("strategy", ["section", "semantic"])
+@given(document=documents(), minimum=st.sampled_from([40, 80, 128]))
+@settings(max_examples=20, deadline=None)
+def test_no_chunk_under_the_minimum_fits_with_a_neighbour(
+    strategy: ChunkStrategy, document: ParsedDocument, minimum: int, tokenizer: Tokenizer
+) -> None:
+    chosen = chunk_settings(MODEL, strategy=strategy, min_chunk_size=minimum)
+    chunks = chunk(document, chosen, tokenizer, some_vectors)
+    check(document, chunks, 256, tokenizer)
+    draft = Draft(document, tokenizer, 256)
+    for before, after in pairwise(chunks):
+        small = min(sizes(document, [before, after], tokenizer)) < minimum
+        room = draft.room(draft.block_at(before.char_start), before.char_start)
+        assert not small or draft.size(before.char_start, after.char_end) > room
+
+
+# Context
+
+
+@pytest.mark.parametrize("strategy", CHUNK_STRATEGIES)
+def test_without_context_only_the_text_is_indexed(
+    strategy: ChunkStrategy, tokenizer: Tokenizer
+) -> None:
+    document = make_parsed(heading("Pumps"), (CATS * 20).strip(), title="Guide")
+    chosen = chunk_settings(MODEL, strategy=strategy, context="none")
+    chunks = chunk(document, chosen, tokenizer, some_vectors)
+    assert {one.context for one in chunks} == {""}
+    check(document, chunks, 256, tokenizer)
+
+
+def test_a_part_of_a_table_has_its_header_row_in_any_case(tokenizer: Tokenizer) -> None:
+    rows = ["| pump | bar |", *(f"| P-{n} | {n} |" for n in range(90))]
+    document = make_parsed(heading("Pumps"), table(*rows), title="Guide")
+    chosen = chunk_settings(MODEL, context="none")
+    _, *others = chunk(document, chosen, tokenizer, no_embedding)
+    assert {one.context for one in others} == {"| pump | bar |"}
+
+
+@pytest.mark.parametrize("strategy", CHUNK_STRATEGIES)
+@pytest.mark.parametrize(("size", "room"), [(100, 25), (256, 64)])
+@given(document=documents())
+@settings(max_examples=15, deadline=None)
+def test_there_is_room_for_a_line_that_a_language_model_writes(
+    strategy: ChunkStrategy, size: int, room: int, document: ParsedDocument, tokenizer: Tokenizer
+) -> None:
+    chosen = chunk_settings(MODEL, strategy=strategy, max_chunk_size=size, context="llm")
+    check(document, chunk(document, chosen, tokenizer, some_vectors), size - room, tokenizer)
+
+
 # Settings
 
 
@@ -180,6 +339,7 @@ def test_defaults_fit_the_model() -> None:
         strategy="hierarchical", max_chunk_size=128, parent_chunk_size=640
     )
     assert chunk_settings(MODEL, strategy="semantic").semantic_threshold == 0.5
+    assert chunk_settings(MODEL, strategy="sentence_window").window_size == 3
 
 
 @pytest.mark.parametrize("size", [0, -5, 99, 257])
@@ -197,3 +357,15 @@ def test_options_that_do_not_go_together_are_refused() -> None:
         chunk_settings(MODEL, strategy="semantic", semantic_threshold=1.1)
     with pytest.raises(InvalidChunking, match="from 0 to 50 tokens"):
         chunk_settings(MODEL, strategy="fixed", max_chunk_size=100, overlap=51)
+    for window in (0, 11):
+        with pytest.raises(InvalidChunking, match=f"from 1 to 10 sentences, not {window}"):
+            chunk_settings(MODEL, strategy="sentence_window", window_size=window)
+    with pytest.raises(InvalidChunking, match="belongs to the strategy sentence_window"):
+        chunk_settings(MODEL, window_size=3)
+    for minimum in (-1, 101):
+        with pytest.raises(InvalidChunking, match=f"from 0 to 100 tokens .* not {minimum}"):
+            chunk_settings(MODEL, max_chunk_size=200, min_chunk_size=minimum)
+    with pytest.raises(InvalidChunking, match="belongs to the strategy section or semantic"):
+        chunk_settings(MODEL, strategy="fixed", min_chunk_size=10)
+    with pytest.raises(InvalidChunking, match="none, headers, llm"):
+        chunk_settings(MODEL, context="titles")  # pyright: ignore[reportArgumentType] as a caller may

@@ -69,6 +69,13 @@ def pdf_without_text() -> bytes:
     return bytes(writer.output())
 
 
+def blank_pdf() -> bytes:
+    """A PDF of one empty page."""
+    writer = FPDF()
+    writer.add_page()
+    return bytes(writer.output())
+
+
 HTML = b"""<!doctype html><html><head><title>Lids</title><style>p {color: red}</style></head><body>
 <nav><a href="/">Home</a> <a href="/shop">Shop</a></nav>
 <h1>All about lids</h1><p>A lid <b>closes</b> a box.</p><script>alert("no")</script>

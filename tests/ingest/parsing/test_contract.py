@@ -33,6 +33,8 @@ SAMPLES: dict[str, bytes] = {
     "msg": document_samples.outlook_with_attachments(),
     "zip": document_samples.packed({"a.md": samples.MARKDOWN, "b/c.txt": samples.TEXT}),
 }
+CONVERTED = {"doc", "rtf", "ppt"}  # in the jail alone: see test_office.py
+DIRECT = [kind for kind in PARSERS if kind not in CONVERTED]
 ROWS_OR_CODE = {"jsonl", "csv", "code"}
 LINES = st.sampled_from(
     [
@@ -45,7 +47,7 @@ LINES = st.sampled_from(
 ANY_TEXT = st.one_of(st.text(max_size=300), st.lists(LINES, max_size=25).map("\n".join))
 
 
-@pytest.mark.parametrize("kind", PARSERS)
+@pytest.mark.parametrize("kind", DIRECT)
 def test_every_parser_keeps_the_contract(kind: str) -> None:
     document = load(PARSERS[kind])(SAMPLES[kind])
     verify(document)
@@ -69,7 +71,7 @@ def test_text_of_any_shape_is_kept_whole(parse: Parse, text: str, newline: str) 
     assert "".join(inside.split()) == "".join(document.text.split())
 
 
-@pytest.mark.parametrize("kind", PARSERS)
+@pytest.mark.parametrize("kind", DIRECT)
 def test_a_parse_is_the_same_every_time(kind: str) -> None:
     parse = load(PARSERS[kind])
     assert parse(SAMPLES[kind]) == parse(SAMPLES[kind])

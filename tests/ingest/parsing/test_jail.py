@@ -35,6 +35,7 @@ HOGS = {"text": "tests.ingest.parsing.hogs:parse"}
 LIMITS = ParserLimits(
     memory_bytes=200 << 20,
     wall_seconds=3,
+    ocr_seconds=0,
     cpu_seconds=1,
     output_bytes=1 << 20,
     file_bytes=1 << 20,

@@ -1,4 +1,4 @@
-"""A web server for each test that wants one."""
+"""A web server and an S3 server for the tests that want one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.ingest.sources.buckets import Buckets
 from tests.ingest.sources.site import Site
 
 
@@ -13,3 +14,9 @@ from tests.ingest.sources.site import Site
 def site() -> Iterator[Site]:
     with Site() as site:
         yield site
+
+
+@pytest.fixture(scope="module")
+def buckets() -> Iterator[Buckets]:
+    with Buckets() as buckets:
+        yield buckets

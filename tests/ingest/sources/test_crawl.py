@@ -26,6 +26,7 @@ from ingest.sources.errors import (
     InvalidUrl,
     NoIndex,
     OutOfScope,
+    PageMissing,
     PageSkipped,
     ResponseTooLarge,
     TooManyRedirects,
@@ -158,7 +159,7 @@ async def test_a_sitemap_gives_the_pages_it_lists_on_its_host(site: Site) -> Non
     )
     found = await outcomes(site, "/sitemap.xml", scope="SITEMAP")
     assert pages(site, found) == ["/docs/d", "/docs/a"]
-    assert refused(site, found) == {"/blog": DisallowedByRobots, "/missing": UnexpectedStatus}
+    assert refused(site, found) == {"/blog": DisallowedByRobots, "/missing": PageMissing}
     assert sorted(site.paths) == ["/docs/a", "/docs/d", "/missing", "/sitemap.xml"]
 
 
@@ -178,7 +179,7 @@ async def test_an_index_of_sitemaps_is_followed(site: Site) -> None:
     )
     found = await outcomes(site, "/index.xml", scope="SITEMAP")
     assert pages(site, found) == ["/docs/a", "/docs/d"]
-    assert refused(site, found) == {"/gone.xml": UnexpectedStatus}
+    assert refused(site, found) == {"/gone.xml": PageMissing}
 
 
 async def test_robots_count_for_sitemaps_too(site: Site) -> None:
@@ -477,7 +478,7 @@ async def test_no_failure_of_a_page_ends_the_crawl(site: Site) -> None:
     found = await outcomes(site, fetcher=fetcher)
     assert pages(site, found) == ["/", "/last"]
     assert refused(site, found) == {
-        "/missing": UnexpectedStatus,
+        "/missing": PageMissing,
         "/error": UnexpectedStatus,
         "/large": ResponseTooLarge,
         "/drip": FetchTimeout,

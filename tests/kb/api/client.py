@@ -15,6 +15,9 @@ from kb.worker import Worker
 from retrieval.scope import TeamScope
 
 BASE = "/v2/gen-ai/knowledge_bases"
+JOBS = "/v2/gen-ai/indexing_jobs"
+SCHEDULES = "/v2/gen-ai/scheduled-indexing"
+PRESIGN = f"{BASE}/data_sources/file_upload_presigned_urls"
 HOST = "kb.test"
 
 
@@ -48,8 +51,28 @@ class Api:
         return await self.ok("POST", f"{BASE}/{base}/documents", files={"file": (name, content)})
 
     async def index(self) -> None:
-        """Have everything indexed that is queued."""
+        """Have everything done that is queued."""
         await self.worker.run(wait=False)
+
+    async def add_source(self, base: UUID, **fields: object) -> dict[str, Any]:
+        """A new data source, described by these fields."""
+        body = await self.ok("POST", f"{BASE}/{base}/data_sources", json=fields)
+        return body["knowledge_base_data_source"]
+
+    async def send(self, name: str, data: bytes | str) -> str:
+        """Presign an upload and send it; its object key."""
+        content = data.encode() if isinstance(data, str) else data
+        files = [{"file_name": name, "file_size": str(len(content))}]
+        (upload,) = (await self.ok("POST", PRESIGN, json={"files": files}))["uploads"]
+        answer = await self.http.put(
+            upload["presigned_url"], content=content, headers={"authorization": ""}
+        )
+        assert answer.status_code == 200, answer.text
+        return upload["object_key"]
+
+    async def job(self, **fields: object) -> dict[str, Any]:
+        """A new indexing job."""
+        return (await self.ok("POST", JOBS, json=fields))["job"]
 
     async def filled(
         self, files: Mapping[str, bytes | str], name: str = "handbook", **fields: object
@@ -102,6 +125,7 @@ def message_of(response: httpx.Response) -> str:
 IDS = {
     400: "bad_request",
     401: "unauthorized",
+    403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
     409: "conflict",

@@ -13,9 +13,11 @@ import pytest
 from fastapi import FastAPI
 
 from retrieval.scope import TeamScope
-from tests.kb.api.client import BASE, Api, client_of, message_of
+from tests.kb.api.client import BASE, JOBS, SCHEDULES, Api, client_of, message_of
 
 OPEN = {"/healthz", "/readyz"}
+SIGNED = {"/v1/uploads/{token}", "/v1/reports/{token}"}
+"""Here the address is the key; the tests of both say what opens them."""
 UNLISTED = {"/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc", "/v1/mcp"}
 ALIAS = "/{knowledge_base_uuid}/retrieve"
 METHODS = ("get", "put", "post", "delete", "patch", "head", "options", "trace")
@@ -51,6 +53,8 @@ def _request(document: dict[str, Any], operation: dict[str, Any]) -> dict[str, A
     content = operation.get("requestBody", {}).get("content", {})
     if "application/json" in content:
         request["json"] = _example(document, content["application/json"]["schema"])
+    if "application/octet-stream" in content:
+        request["content"] = b"of team B"
     if "multipart/form-data" in content:
         request["files"] = {"file": ("fox.txt", b"of team B")}
     parameters = operation.get("parameters", [])
@@ -66,6 +70,10 @@ def _example(document: dict[str, Any], schema: dict[str, Any]) -> Any:
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return _example(document, document["components"]["schemas"][name])
+    if "anyOf" in schema:
+        return _example(document, schema["anyOf"][0])
+    if "examples" in schema:
+        return schema["examples"][0]
     if schema.get("type") == "object":
         properties = schema.get("properties", {})
         return {name: _example(document, properties[name]) for name in schema.get("required", [])}
@@ -86,10 +94,19 @@ async def ids(api: Api) -> dict[str, Any]:
     """What team A has, under the names that paths give their parameters."""
     base = await api.filled({"fox.txt": FOX})
     document = await api.document(base, "fox.txt")
+    job = await api.job(knowledge_base_uuid=str(base))
+    schedule = {"knowledge_base_uuid": str(base), "days": [1], "time": "05:30"}
+    scheduled = await api.ok("POST", SCHEDULES, json=schedule)
+    indexes = await api.ok("GET", f"{BASE}/{base}/index_versions")
     return {
         "knowledge_base_uuid": base,
         "document_uuid": document["uuid"],
         "version_uuid": document["version_uuid"],
+        "data_source_uuid": document["data_source_uuid"],
+        "indexing_job_uuid": job["uuid"],
+        "schedule_uuid": scheduled["indexing_info"]["uuid"],
+        "index_version_uuid": indexes["index_versions"][0]["uuid"],
+        "token": "made-up",
     }
 
 
@@ -118,6 +135,9 @@ async def test_without_a_key_every_route_answers_401(
             answer = await http.request(operation.method, operation.url(ids), **operation.request)
             if operation.path in OPEN:
                 assert answer.status_code == 200
+            elif operation.path in SIGNED:
+                assert answer.status_code == 403
+                assert "ask for a new one" in message_of(answer)
             else:
                 assert answer.status_code == 401, operation
                 assert answer.headers["www-authenticate"].startswith("Bearer")
@@ -145,7 +165,7 @@ async def test_with_a_wrong_or_revoked_key_or_another_scheme_every_route_answers
     )
     async with client_of(app, None) as http:
         for operation in operations(app):
-            if operation.path in OPEN:
+            if operation.path in OPEN | SIGNED:
                 continue
             for header in bad:
                 answer = await http.request(
@@ -194,7 +214,7 @@ async def test_without_a_key_a_body_that_makes_no_sense_is_not_even_looked_at(
 async def test_without_a_key_that_opens_it_no_route_reads_a_body(
     app: FastAPI, ids: dict[str, Any]
 ) -> None:
-    """Or anybody could fill the memory, and with uploads the disk."""
+    """Or anybody could fill the memory, and with uploads the disk. Nor does a made-up address."""
 
     async def body() -> AsyncIterator[bytes]:
         read.append("something")
@@ -212,7 +232,7 @@ async def test_without_a_key_that_opens_it_no_route_reads_a_body(
                 answer = await http.request(
                     operation.method, operation.url(ids), content=body(), headers=headers
                 )
-            assert answer.status_code == 401
+            assert answer.status_code == (403 if operation.path in SIGNED else 401)
             assert read == [], operation
 
 
@@ -220,7 +240,7 @@ async def test_another_teams_key_finds_nothing_under_our_ids_on_any_route(
     app: FastAPI, ids: dict[str, Any], api: Api, other: Api
 ) -> None:
     for operation in operations(app):
-        if "{" in operation.path:
+        if "{" in operation.path and operation.path not in SIGNED:
             answer = await other.http.request(
                 operation.method, operation.url(ids), **operation.request
             )
@@ -230,6 +250,55 @@ async def test_another_teams_key_finds_nothing_under_our_ids_on_any_route(
     assert await api.texts(ids["knowledge_base_uuid"], "fox") == [FOX.strip()]
     document = await api.document(ids["knowledge_base_uuid"], "fox.txt")
     assert (document["uuid"], document["version_number"]) == (ids["document_uuid"], 1)
+    base = ids["knowledge_base_uuid"]
+    assert await api.ok("GET", f"{SCHEDULES}/knowledge-base/{base}")
+    assert len((await api.ok("GET", f"{BASE}/{base}/index_versions"))["index_versions"]) == 1
+    job = (await api.ok("GET", f"{JOBS}/{ids['indexing_job_uuid']}"))["job"]
+    assert job["phase"] == "BATCH_JOB_PHASE_PENDING"
+    await api.index()
+
+
+async def test_another_teams_knowledge_base_named_in_a_body_is_not_there(
+    api: Api, ids: dict[str, Any], other: Api
+) -> None:
+    base = str(ids["knowledge_base_uuid"])
+    own = {"knowledge_base_uuid": str(await other.create())}
+    schedule = {"days": [1], "time": "05:30"}
+    foreign_source = {"data_source_uuids": [ids["data_source_uuid"]]}
+    foreign_index = {"query": "fox", "index_version_uuid": ids["index_version_uuid"]}
+    for path, body in (
+        (JOBS, {"knowledge_base_uuid": base}),
+        (JOBS, {**own, **foreign_source}),
+        (SCHEDULES, {"knowledge_base_uuid": base, **schedule}),
+        (f"/v1/{own['knowledge_base_uuid']}/retrieve", foreign_index),
+    ):
+        assert await other.refused(404, "POST", path, json=body)
+    assert (await other.ok("GET", JOBS))["jobs"] == []
+
+
+async def test_another_teams_upload_is_not_there(api: Api, other: Api) -> None:
+    upload = {"file_upload_data_source": {"stored_object_key": await api.send("fox.txt", FOX)}}
+    theirs = await other.create()
+    says = await other.refused(404, "POST", f"{BASE}/{theirs}/data_sources", json=upload)
+    assert "presigned" in says
+    both = {"name": "both", "datasources": [upload]}
+    assert await other.refused(404, "POST", BASE, json=both)
+    mine = await api.create()
+    await api.add_source(mine, **upload)
+    await api.index()
+    assert await api.texts(mine, "fox") == [FOX.strip()]
+
+
+async def test_a_report_is_its_teams_own(api: Api, ids: dict[str, Any], other: Api) -> None:
+    path = f"{JOBS}/{ids['indexing_job_uuid']}/details_signed_url"
+    url = (await api.ok("GET", path))["signed_url"]
+    assert "fox.txt" not in await other.refused(404, "GET", path)
+    assert (await api.http.get(url, headers={"authorization": ""})).status_code == 200
+    for spoiled in (url[:-1], f"{url}x", url.replace("/v1/reports/", "/v1/reports/x")):
+        assert await api.refused(403, "GET", spoiled)
+    as_upload = url.replace("/v1/reports/", "/v1/uploads/")  # signed, for another purpose
+    assert await api.refused(403, "PUT", as_upload, content=b"x")
+    await api.index()
 
 
 async def test_another_teams_id_beside_our_own_knowledge_base_finds_nothing(
@@ -237,7 +306,7 @@ async def test_another_teams_id_beside_our_own_knowledge_base_finds_nothing(
 ) -> None:
     mixed = {**ids, "knowledge_base_uuid": await other.create()}
     for operation in operations(app):
-        if "{document_uuid}" in operation.path:
+        if "{knowledge_base_uuid}/" in operation.path and operation.path.count("{") > 1:
             answer = await other.http.request(
                 operation.method, operation.url(mixed), **operation.request
             )

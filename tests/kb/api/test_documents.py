@@ -15,7 +15,7 @@ from kb.api.app import create_app
 from kb.blobs import BlobMissing
 from kb.embedders import Embedders
 from kb.settings import Settings
-from kb.wiring import open_service
+from kb.wiring import make_live_sources, open_service
 from tests.ingest.parsing import samples
 from tests.kb.api.client import BASE, Api, client_of, message_of
 
@@ -238,7 +238,7 @@ async def test_a_file_over_the_limit_is_refused_and_leaves_nothing(
     base = await api.create()
     small = settings.model_copy(update={"max_upload_bytes": 1000, "data_dir": tmp_path})
     async with open_service(small, dsn, embedders) as service:
-        app = create_app(service)
+        app = create_app(service, make_live_sources(small))
         async with client_of(app, api.secret) as http:
             answers = [
                 await http.post(at(base), files={"file": ("a.txt", b"x" * size)})
@@ -246,6 +246,6 @@ async def test_a_file_over_the_limit_is_refused_and_leaves_nothing(
             ]
     assert [answer.status_code for answer in answers] == [413, 413, 200]
     assert "1,000" in message_of(answers[0])
-    kept = [path.name for path in tmp_path.rglob("*") if path.is_file()]
+    kept = [path.name for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
     assert kept == [sha256(b"x" * 1000).hexdigest()]
     await api.ok("DELETE", f"{BASE}/{base}")  # its bytes are where no worker would find them

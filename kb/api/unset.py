@@ -1,0 +1,20 @@
+"""Fields that a client did not set: Go clients send an empty string, or null, for them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import BeforeValidator
+
+from kb.api.text import Text
+
+
+def absent(value: object) -> object:
+    """None for what stands for it."""
+    return None if value == "" else value
+
+
+Unset = BeforeValidator(absent)
+OptionalUuid = Annotated[UUID | None, Unset]
+OptionalText = Annotated[Text | None, Unset]

@@ -1,0 +1,40 @@
+"""Arguments and options that several commands take. Those of `kb create` name other defaults."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+KnowledgeBase = Annotated[str, typer.Argument(help="Name or id of a knowledge base.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
+Wait = Annotated[
+    bool, typer.Option("--wait/--no-wait", help="See it through here, or only queue it.")
+]
+Alpha = Annotated[float, typer.Option(min=0, max=1, help="0 matches words only, 1 meaning only.")]
+TopK = Annotated[int, typer.Option(min=1, max=100, help="Passages at most.")]
+
+# Those of `retrieval.index`, which would load numpy for the sake of `--help`.
+Strategy = Literal["section", "semantic", "hierarchical", "sentence_window", "fixed"]
+Context = Literal["none", "headers", "llm"]
+
+ChunkStrategy = Annotated[Strategy | None, typer.Option(help="How documents are cut.")]
+MaxChunkSize = Annotated[int | None, typer.Option(help="Tokens a chunk holds at most.")]
+ParentChunkSize = Annotated[
+    int | None, typer.Option(help="Hierarchical: tokens of the larger chunk returned.")
+]
+SemanticThreshold = Annotated[
+    float | None, typer.Option(help="Semantic: 0 to 1, higher cuts more often.")
+]
+Overlap = Annotated[int | None, typer.Option(help="Fixed: tokens repeated in the next chunk.")]
+WindowSize = Annotated[
+    int | None, typer.Option(help="Sentence window: sentences returned on either side.")
+]
+MinChunkSize = Annotated[
+    int | None, typer.Option(help="Section, semantic: tokens below which a chunk joins another.")
+]
+ChunkContext = Annotated[
+    Context | None,
+    typer.Option(help="Indexed before each chunk: titles, or an LLM's line as well."),
+]
