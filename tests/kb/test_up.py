@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from kb.postgres.home import Home
-from kb.server import WATCH_SECONDS
+from kb.working import WATCH_SECONDS
 from tests.kb.programs import (
     Up,
     data_folder,
