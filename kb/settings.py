@@ -68,10 +68,10 @@ class Settings(BaseSettings):
     """An OpenAI-compatible API, as http://127.0.0.1:8000/v1; it writes context lines for chunks."""
 
     llm_model: str | None = None
-    """The model to ask there."""
+    """The language model to ask there."""
 
     llm_api_key: SecretStr | None = None
-    """The key to ask with."""
+    """The key that the language model is asked with."""
 
     worker_concurrency: int = Field(default=4, ge=1)
     """Documents that one worker has under way at a time."""
@@ -109,7 +109,7 @@ class Settings(BaseSettings):
     """The S3-compatible service of that bucket, as https://s3.example.org; AWS unless set."""
 
     blobs_prefix: str = ""
-    """A folder in that bucket."""
+    """A folder in that bucket to keep them in."""
 
     blobs_key_id: str | None = None
     """The access key of that bucket."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,25 @@ SAMPLES: dict[str, tuple[str, object]] = {
     "max_upload_bytes": ("5", 5),
     "parser_memory_bytes": ("134217728", 134217728),
     "parser_seconds": ("2.5", 2.5),
+    "ocr": ("off", "off"),
+    "ocr_languages": ('["eng", "deu"]', ("eng", "deu")),
+    "llm_url": ("http://127.0.0.1:8000/v1", "http://127.0.0.1:8000/v1"),
+    "llm_model": ("qwen", "qwen"),
+    "llm_api_key": ("sk-secret", "sk-secret"),
     "worker_concurrency": ("2", 2),
+    "secret_key": ("a secret", "a secret"),
+    "source_folders": ('["/srv/docs"]', (Path("/srv/docs"),)),
+    "s3_endpoints": ('["https://s3.example.org"]', ("https://s3.example.org",)),
+    "fetch_networks": ('["10.0.0.0/8"]', (ip_network("10.0.0.0/8"),)),
+    "fetch_ports": ("[81]", (81,)),
+    "crawler_user_agent": ("acme/1.0", "acme/1.0"),
+    "crawl_delay_seconds": ("1.5", 1.5),
+    "blobs_bucket": ("files", "files"),
+    "blobs_region": ("fra1", "fra1"),
+    "blobs_endpoint": ("https://s3.example.org", "https://s3.example.org"),
+    "blobs_prefix": ("kb/", "kb/"),
+    "blobs_key_id": ("AKIAEXAMPLE", "AKIAEXAMPLE"),
+    "blobs_secret_key": ("a/secret", "a/secret"),
     "api_key": ("kb_secret", "kb_secret"),
 }
 
