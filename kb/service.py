@@ -230,18 +230,22 @@ class Service:
     async def _take(
         self, scope: Scope, source_id: UUID, name: str, data: AsyncIterable[bytes]
     ) -> documents.Added:
+        blob, fetched = await self.fetch(scope, data)
+        async with scoped(self.pool, scope) as conn:
+            return await self.enter_document(
+                scope, conn, data_source_id=source_id, item_name=name, blob=blob, fetched=fetched
+            )
+
+    async def fetch(self, scope: Scope, data: AsyncIterable[bytes]) -> tuple[Blob, StageRecord]:
+        """Store bytes, and tell what that took. Raises `BlobTooLarge`, or what `data` raises."""
         started_at, start = datetime.now(UTC), time.perf_counter()
         blob = await self.blobs.put(scope, data)
-        fetched = StageRecord(
+        return blob, StageRecord(
             stage="fetch",
             started_at=started_at,
             seconds=time.perf_counter() - start,
             bytes=blob.size,
         )
-        async with scoped(self.pool, scope) as conn:
-            return await self.enter_document(
-                scope, conn, data_source_id=source_id, item_name=name, blob=blob, fetched=fetched
-            )
 
     async def enter_document(
         self,

@@ -7,12 +7,11 @@ import time
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import assert_never
 from uuid import UUID
 
 from ingest.errors import IngestError
-from ingest.indexing import StageRecord, error_code
+from ingest.indexing import error_code
 from ingest.sources.errors import ItemTooLarge
 from ingest.sources.source import Failed, Found, Incomplete, Skipped, Source, Unchanged
 from kb.blobs import BlobTooLarge
@@ -159,10 +158,9 @@ class Sync:
             await self._enter(scope, reading, item.key, "skipped", SameName(item.item_name))
             return
         reading.names.add(item.item_name)
-        started_at, start = datetime.now(UTC), time.perf_counter()
         try:
             name = checked_item_name(item.item_name)
-            blob = await service.blobs.put(scope, item.read())
+            blob, fetched = await service.fetch(scope, item.read())
         except InvalidItemName as exc:
             await self._enter(scope, reading, item.key, "skipped", UnusableName(str(exc)))
             return
@@ -173,12 +171,6 @@ class Sync:
             reading.seen.add(item.key)
             await self._enter(scope, reading, item.key, "failed", exc)
             return
-        fetched = StageRecord(
-            stage="fetch",
-            started_at=started_at,
-            seconds=time.perf_counter() - start,
-            bytes=blob.size,
-        )
         async with scoped(service.pool, scope) as conn:
             await data_sources.hold(scope, conn, reading.source.id)
             added = await service.enter_document(
