@@ -43,9 +43,7 @@ class DataSources:
         Raises `NotFound` for an upload that is not there, or the `IngestError` that says what is
         wrong with the settings.
         """
-        self._live.check(kind, settings, credentials)
-        if chunking is not None:
-            self._service.require_llm_for(chunking)
+        self._require(kind, settings, credentials, chunking)
         if kind == "file_upload":
             async with scoped(self._service.pool, scope) as conn:
                 upload = await uploads.get(scope, conn, settings["stored_object_key"])
@@ -64,9 +62,7 @@ class DataSources:
 
         Raises `NotFound`, or the `IngestError` that says what is wrong with the settings.
         """
-        self._live.check(kind, settings, credentials)
-        if chunking is not None:
-            self._service.require_llm_for(chunking)
+        self._require(kind, settings, credentials, chunking)
         service, source_id = self._service, uuid4()
         async with scoped(service.pool, scope) as conn:
             await knowledge_bases.get(scope, conn)
@@ -147,6 +143,18 @@ class DataSources:
             await data_sources.mark_deleted(scope, conn, data_source_id)
             await documents.mark_source_deleted(scope, conn, data_source_id)
             await queue_removal(service.queue, scope, conn, data_source_id=data_source_id)
+
+    def _require(
+        self,
+        kind: SourceKind,
+        settings: Mapping[str, Any],
+        credentials: Mapping[str, str],
+        chunking: ChunkSettings | None,
+    ) -> None:
+        """Raises the `IngestError` that says what is wrong with them."""
+        self._live.check(kind, settings, credentials)
+        if chunking is not None:
+            self._service.require_llm_for(chunking)
 
     async def _take_upload(
         self,
