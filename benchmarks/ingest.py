@@ -25,7 +25,7 @@ from rich.table import Table
 from benchmarks.beir import VARIABLE
 from benchmarks.client import connected, side_by_side
 from benchmarks.model_runs import busy, process_of, run_seconds, runs_between
-from benchmarks.pdf_extractors import REPORTS
+from benchmarks.pdf_extractors import REFERENCED, REPORTS
 from benchmarks.peers.environment import PYTHON, PeersMissing, require
 from benchmarks.service import ROOT, Running, ServiceFailed, data_folder, running
 from benchmarks.terminal import err, out, progress_bars
@@ -34,6 +34,7 @@ from kb.settings import Settings
 from retrieval.embedding.models import MODELS
 from retrieval.embedding.weights import find_model_folder
 
+FOLDERS = (REPORTS, REFERENCED / "sources")
 MODEL = MODELS[0]
 CHUNK_TOKENS = MODEL.max_tokens - 2  # with the two special tokens it is what we cut to
 UPLOADS_AT_ONCE = 4
@@ -51,7 +52,8 @@ DIFFERENCES = (
     " ten chunks at a time in the order of the text, and keeps vectors in memory.",
     "Haystack cuts every 254 tokens, wherever that falls, embeds 256 chunks at a time, and keeps"
     " them in memory.",
-    "A peer's run of the model uses every core, ours one, several at a time.",
+    "A peer's run of the model is of a batch and uses every core; ours is of one text on one core,"
+    " several at a time.",
     "Smaller chunks are more chunks: compare pages and tokens per second as well.",
 )
 
@@ -91,7 +93,8 @@ app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exce
 @app.command(epilog="Example:  `KB_BENCH_DATA=data python -m benchmarks.ingest --files 4`")
 def main(
     bench_data: Annotated[
-        Path, typer.Option(envvar=VARIABLE, help=f"Folder that holds {REPORTS}.")
+        Path,
+        typer.Option(envvar=VARIABLE, help=f"Folder that holds {FOLDERS[0]} and {FOLDERS[1]}."),
     ],
     peers: Annotated[Path, typer.Option(help="The Python that has the two peers.")] = PYTHON,
     files: Annotated[
@@ -106,9 +109,10 @@ def main(
     """
     try:
         require(peers)
-        paths = sorted((bench_data / REPORTS).glob("*.pdf"), key=lambda path: path.stat().st_size)
+        found = (path for folder in FOLDERS for path in (bench_data / folder).glob("*.pdf"))
+        paths = sorted(found, key=lambda path: path.stat().st_size)
         if not paths:
-            raise PeersMissing(f"There are no PDF files in {bench_data / REPORTS}.")
+            raise PeersMissing(f"There are no PDF files in {' and '.join(map(str, FOLDERS))}.")
         results = _measure(_some(paths, files or len(paths)), peers)
     except (PeersMissing, ServiceFailed) as exc:
         err.print(f"[red]Error:[/] {exc}", soft_wrap=True)

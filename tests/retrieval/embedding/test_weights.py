@@ -10,10 +10,12 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from time import perf_counter
+from typing import get_args
 
 import pytest
 
 from retrieval.embedding.models import EmbeddingModel
+from retrieval.embedding.onnx_bert import Precision
 from retrieval.embedding.prepared import (
     SOURCE_FILES,
     UnusableWeights,
@@ -117,15 +119,10 @@ class TestKbModelDir:
     ) -> None:
         export = tmp_path / "export"
         shutil.copytree(prepare(tiny, source, tmp_path / "elsewhere"), export)
-        assert find_model_folder(tiny, model_dir=export, cache_dir=cache) == export
+        for precision in get_args(Precision):
+            found = find_model_folder(tiny, model_dir=export, cache_dir=cache, precision=precision)
+            assert found == export
         assert not cache.exists()
-
-    def test_refuses_an_export_where_int8_was_asked_for(
-        self, tiny: EmbeddingModel, source: Path, tmp_path: Path, cache: Path
-    ) -> None:
-        export = prepare(tiny, source, tmp_path / "elsewhere")
-        with pytest.raises(UnusableWeights, match=r"int8 needs model\.safetensors"):
-            find_model_folder(tiny, model_dir=export, cache_dir=cache, precision="int8")
 
     def test_says_what_an_export_lacks(
         self, tiny: EmbeddingModel, tmp_path: Path, cache: Path
