@@ -13,7 +13,7 @@ INSTALL := UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip install --q
 	--python $(BIN)/python --no-deps
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header
-LOCK := $(COMPILE) --overrides requirements/overrides.txt pyproject.toml
+LOCK := $(COMPILE) --overrides requirements/overrides.txt pyproject.toml --extra weaviate
 
 .PHONY: help demo up test faults check fix bench bench-quality bench-chunking bench-hostile bench-ingest bench-pdf bench-speed handbook lock clean
 

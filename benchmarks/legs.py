@@ -15,7 +15,7 @@ from retrieval import bm25
 from retrieval.analysis import TERM_SPACE
 from retrieval.index import IndexVersion
 from retrieval.postgres import KNOWLEDGE_BASE, TEAM
-from retrieval.retriever import MIN_CANDIDATES
+from retrieval.ranking import MIN_CANDIDATES
 from retrieval.scope import Scope
 from retrieval.store import Vector
 from retrieval.stores.pgvector import (

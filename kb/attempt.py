@@ -75,11 +75,10 @@ class Attempt:
         async with scoped(service.pool, scope) as conn:
             known = await ledger.kept_vectors(scope, conn, self._place)
             indexes = await index_versions.list_all(scope, conn)
-            _, store = await index_versions.live(scope, conn)
         model = self.index.settings.embedding_model
         for index in indexes:
             if index.settings.embedding_model == model:
-                known |= await service.stores[store].vectors(
+                known |= await service.store(index).vectors(
                     scope, index, self.state.document.document_id
                 )
         return known
@@ -106,7 +105,7 @@ class Attempt:
     def record(self, stage: StageRecord) -> None:
         self.stages.append(stage)
 
-    async def undo_if_deleted(self, store: str) -> None:
+    async def undo_if_deleted(self) -> None:
         """A deletion marks the document first and then removes its chunks; see both sides of it.
 
         Raises `NotFound` where it was.
@@ -115,5 +114,6 @@ class Attempt:
         async with scoped(self._service.pool, scope) as conn:
             after = await documents.version_state(scope, conn, document.version_id)
         if after is None or after.is_deleted:
-            await self._service.stores[store].replace(scope, self.index, document, [], [])
+            store = self._service.store(self.index)
+            await store.replace(scope, self.index, document, [], [])
             raise NotFound(f"Document {document.document_id}.")

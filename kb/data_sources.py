@@ -80,7 +80,7 @@ class DataSources:
                     await index_versions.set_source_chunking(
                         scope, conn, index.id, source_id, chunking
                     )
-            live, _ = await index_versions.live(scope, conn)
+            live = await index_versions.live(scope, conn)
             if kind == "file_upload":
                 await self._take_upload(scope, conn, source_id, settings, live.id)
             else:
@@ -97,7 +97,7 @@ class DataSources:
         Raises `NotFound`.
         """
         async with scoped(self._service.pool, scope) as conn:
-            live, _ = await index_versions.live(scope, conn)
+            live = await index_versions.live(scope, conn)
             own = await index_versions.source_chunking(scope, conn, live.id)
             newest = {one.data_source_id: one for one in await jobs.newest_by_source(scope, conn)}
             return [
@@ -125,7 +125,7 @@ class DataSources:
         async with scoped(service.pool, scope) as conn:
             await data_sources.get(scope, conn, data_source_id)
             await data_sources.touch(scope, conn, data_source_id)
-            live, _ = await index_versions.live(scope, conn)
+            live = await index_versions.live(scope, conn)
             own = await index_versions.source_chunking(scope, conn, live.id)
         if own.get(data_source_id, live.settings.chunking) != chunking:
             await build(

@@ -15,11 +15,12 @@ from kb.index_builds import IndexIsLive, IndexNotReady, NothingToRollBackTo
 from kb.item_names import InvalidItemName
 from kb.schedules import InvalidSchedule
 from kb.vault import LinkInvalid
+from retrieval.analysis import UnknownLanguage
 from retrieval.embedding.models import UnknownModel
 from retrieval.errors import RetrievalError, ServiceError
 from retrieval.filters import InvalidFilter
-from retrieval.retriever import InvalidQuery
-from retrieval.store import IndexNotFound
+from retrieval.query import InvalidQuery
+from retrieval.store import IndexNotFound, StoreNotConfigured
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,9 @@ TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (NothingToRollBackTo, 409, "conflict"),
     (LinkInvalid, 403, "forbidden"),
     (UnknownModel, 400, "bad_request"),
+    (UnknownLanguage, 400, "bad_request"),
     (IngestError, 400, "bad_request"),
+    (StoreNotConfigured, 400, "bad_request"),
     (IndexNotFound, 404, "not_found"),
     (RetrievalError, 503, "service_unavailable"),
     (ServiceError, 503, "service_unavailable"),

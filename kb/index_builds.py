@@ -53,14 +53,15 @@ async def build(
     for chunking in (settings.chunking, *(source_chunking or {}).values()):
         service.require_llm_for(chunking)
     version_id = uuid4()
-    async with scoped(service.pool, scope) as conn:
-        store = service.stores[(await index_versions.live(scope, conn))[1]]
+    async with scoped(service.pool, scope) as conn:  # no store is asked for a typo
+        await index_versions.live(scope, conn)
     version = IndexVersion(id=version_id, number=0, settings=settings)
+    store = service.store(version)
     await store.create(scope, version)
     try:
         async with scoped(service.pool, scope) as conn:
             await index_versions.lock(scope, conn)
-            live, _ = await index_versions.live(scope, conn)
+            live = await index_versions.live(scope, conn)
             version = await index_versions.create(
                 scope, conn, version_id, settings, promote_when_ready=promote_when_ready
             )
@@ -139,7 +140,7 @@ async def roll_back(service: Service, scope: Scope) -> KeptIndex:
         previous = await index_versions.previous(scope, conn)
         if previous is None:
             raise NothingToRollBackTo
-        live, _ = await index_versions.live(scope, conn)
+        live = await index_versions.live(scope, conn)
         await index_versions.promote(scope, conn, previous)
         # Otherwise a second rollback would go back and forth between the two.
         await index_versions.unmark_promoted(scope, conn, live.id)
@@ -151,7 +152,7 @@ async def discard(service: Service, scope: Scope, index_version_id: UUID) -> Non
     async with scoped(service.pool, scope) as conn:
         await index_versions.lock(scope, conn)
         version = await index_versions.get(scope, conn, index_version_id)
-        live, store = await index_versions.live(scope, conn)
+        live = await index_versions.live(scope, conn)
         if live.id == index_version_id:
             raise IndexIsLive
         waiting = await ledger.open_jobs(scope, conn, index_version_id=index_version_id)
@@ -159,4 +160,4 @@ async def discard(service: Service, scope: Scope, index_version_id: UUID) -> Non
         for job_id in waiting:
             await close_job(service.queue, scope, conn, job_id)
         # Before the commit: where it fails, nothing was discarded and it can be done again.
-        await service.stores[store].drop(scope, version)
+        await service.store(version).drop(scope, version)

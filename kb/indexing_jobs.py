@@ -34,7 +34,7 @@ class IndexingJobs:
         """
         service = self._service
         async with scoped(service.pool, scope) as conn:
-            live, _ = await index_versions.live(scope, conn)
+            live = await index_versions.live(scope, conn)
             for one in data_source_ids:
                 await data_sources.get(scope, conn, one)
             job_id = await jobs.create(scope, conn, kind="sources", index_version_id=live.id)

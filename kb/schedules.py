@@ -77,7 +77,7 @@ async def run_schedule(service: Service, scope: Scope, schedule_id: UUID) -> Non
         await schedules.ran(scope, conn, schedule_id, next_run_at=due)
         await _queue(service, scope, conn, await schedules.get(scope, conn, schedule_id))
         if await data_sources.list_all(scope, conn):
-            live, _ = await index_versions.live(scope, conn)
+            live = await index_versions.live(scope, conn)
             job_id = await jobs.create(scope, conn, kind="sources", index_version_id=live.id)
             await jobs.cover(scope, conn, job_id)
             await start_next_job(service.queue, scope, conn)

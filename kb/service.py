@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -19,15 +19,25 @@ from kb.dispatch import close_job, queue_document, queue_removal
 from kb.embedders import Embedders
 from kb.item_names import checked_item_name
 from kb.queue import Queue
+from retrieval.analysis import Language
 from retrieval.embedding.models import EmbeddingModel
-from retrieval.index import ChunkSettings, IndexSettings, IndexVersion
-from retrieval.passage import Retrieval
+from retrieval.expansion import Place
+from retrieval.filters import parse_filter
+from retrieval.index import (
+    DEFAULT_STORE,
+    ChunkSettings,
+    IndexSettings,
+    IndexVersion,
+    StoreName,
+)
 from retrieval.postgres import Connection, Pool, scoped
-from retrieval.retriever import Index, Query, search
+from retrieval.query import Query
+from retrieval.reranking.reranker import Reranker
+from retrieval.retrieval import Retrieval
+from retrieval.retriever import retrieve
 from retrieval.scope import Scope, TeamScope
-from retrieval.store import IndexNotFound, Store
-
-DEFAULT_STORE = "pgvector"
+from retrieval.store import IndexNotFound, Store, StoreNotConfigured
+from retrieval.target import Index, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,18 +56,22 @@ class Service:
         self,
         *,
         pool: Pool,
-        stores: Mapping[str, Store],
+        stores: Mapping[StoreName, Store],
         embedders: Embedders,
         blobs: Blobs,
         queue: Queue,
+        default_store: StoreName = DEFAULT_STORE,
+        reranker: Reranker | None = None,
         has_llm: bool = False,
     ) -> None:
         """`has_llm` says that workers can ask a language model for context lines."""
         self.pool = pool
         self.stores = stores
+        self.default_store: StoreName = default_store
         self.embedders = embedders
         self.blobs = blobs
         self.queue = queue
+        self.reranker = reranker
         self._has_llm = has_llm
 
     async def retrieve(
@@ -65,45 +79,58 @@ class Service:
     ) -> Retrieval:
         """The read path, in the live index unless another index version is named.
 
-        Raises `NotFound`, and `InvalidQuery` before it gets here.
+        Raises `NotFound`, `InvalidFilter` and `InvalidQuery`.
         """
-        index = await self.index(scope, index_version_id)
+        return await self.retrieve_from([scope], query, index_version_id=index_version_id)
+
+    async def retrieve_from(
+        self, scopes: Sequence[Scope], query: Query, *, index_version_id: UUID | None = None
+    ) -> Retrieval:
+        """The read path, in several knowledge bases at once."""
+
+        async def once() -> Retrieval:
+            targets = [await self._target(one, query, index_version_id) for one in scopes]
+            return await retrieve(targets, query, texts=self._texts, reranker=self.reranker)
+
         try:
-            found = await search(scope, index, query)
+            return await once()
         except IndexNotFound:  # another one was promoted and this one discarded in between
-            index = await self.index(scope, index_version_id)
-            found = await search(scope, index, query)
-        parents = {
-            number: (passage.citation.document.version_id, *passage.parent)
-            for number, passage in enumerate(found.passages)
-            if passage.parent is not None
-        }
-        if not parents:
-            return found
+            return await once()
+
+    async def _target(self, scope: Scope, query: Query, index_version_id: UUID | None) -> Target:
+        index = await self.index(scope, index_version_id)
+        return Target(scope=scope, index=index, filters=parse_filter(query.filters))
+
+    async def _texts(
+        self, scope: Scope, places: Sequence[Place], *, parser: str
+    ) -> list[str | None]:
+        if not places:
+            return []
         async with scoped(self.pool, scope) as conn:
-            texts = await documents.read_spans(
-                scope, conn, list(parents.values()), parser=index.version.settings.parser
-            )
-        passages = list(found.passages)
-        for number, text in zip(parents, texts, strict=True):
-            passages[number] = replace(passages[number], parent_text=text)
-        return replace(found, passages=tuple(passages))
+            return await documents.read_spans(scope, conn, places, parser=parser)
 
     async def index(self, scope: Scope, index_version_id: UUID | None = None) -> Index:
         """What answers the scope's queries now, or another index version. Raises `NotFound`."""
-        version, store = await index_versions.find(scope, self.pool, index_version_id)
+        version = await index_versions.find(scope, self.pool, index_version_id)
         model = version.settings.embedding_model
         return Index(
             version=version,
-            store=self.stores[store],
+            store=self.store(version),
             embedder=self.embedders.loaded(model)
             or await asyncio.to_thread(self.embedders.get, model),
         )
 
+    def store(self, version: IndexVersion) -> Store:
+        """Where an index version is kept. Raises `StoreNotConfigured`."""
+        name = version.settings.store
+        if name not in self.stores:
+            raise StoreNotConfigured(f"Index version {version.number} is in {name}.")
+        return self.stores[name]
+
     async def index_version(self, scope: Scope) -> IndexVersion:
         """The live one. Raises `NotFound`."""
         async with scoped(self.pool, scope) as conn:
-            return (await index_versions.live(scope, conn))[0]
+            return await index_versions.live(scope, conn)
 
     async def create_knowledge_base(
         self,
@@ -112,26 +139,31 @@ class Service:
         name: str,
         embedding_model: EmbeddingModel,
         chunking: ChunkSettings | None = None,
+        store: StoreName | None = None,
+        language: Language | None = None,
         tags: Sequence[str] = (),
         project_id: str = "",
         region: str = "",
     ) -> Overview:
         """An empty knowledge base, ready for documents and queries.
 
-        `chunking` comes from `ingest.chunking.settings.chunk_settings`, as do its defaults. Raises
-        `NameTaken` or `InvalidChunking`.
+        `chunking` comes from `ingest.chunking.settings.chunk_settings`, as do its defaults. Without
+        a language each document's is found out. Raises `NameTaken`, `InvalidChunking` or
+        `StoreNotConfigured`.
         """
         settings = IndexSettings(
             parser=PARSER_VERSION,
             embedding_model=embedding_model,
             chunking=chunking or chunk_settings(embedding_model),
+            store=store or self.default_store,
+            language=language,
         )
         self.require_llm_for(settings.chunking)
         narrow = scope.knowledge_base(uuid4())
         version = IndexVersion(id=uuid4(), number=1, settings=settings)
-        store = self.stores[DEFAULT_STORE]
+        kept_in = self.store(version)
         # The index first: a knowledge base that can be seen can be searched and filled.
-        await store.create(narrow, version)
+        await kept_in.create(narrow, version)
         try:
             async with scoped(self.pool, narrow) as conn:
                 await knowledge_bases.create(
@@ -140,13 +172,12 @@ class Service:
                     version.id,
                     settings,
                     name=name,
-                    store=DEFAULT_STORE,
                     tags=tags,
                     project_id=project_id,
                     region=region,
                 )
         except BaseException:
-            await store.drop(narrow, version)
+            await kept_in.drop(narrow, version)
             raise
         return await self.overview(narrow)
 
@@ -198,12 +229,12 @@ class Service:
     async def delete_knowledge_base(self, scope: Scope) -> None:
         """Remove it with its documents, indexes and every blob nothing else uses."""
         async with scoped(self.pool, scope) as conn:
-            found = await knowledge_bases.get(scope, conn)
+            await knowledge_bases.get(scope, conn)
             versions = await index_versions.list_all(scope, conn)
             blobs = await documents.blobs_of(scope, conn)
         # The index goes first: interrupted here, deleting again finishes the work.
         for version in versions:
-            await self.stores[found.store].drop(scope, version)
+            await self.store(version).drop(scope, version)
         async with scoped(self.pool, scope) as conn:
             await knowledge_bases.delete(scope, conn)
         await self.delete_unused(scope, blobs)
@@ -262,7 +293,7 @@ class Service:
 
         It joins the given job, else the one for documents that are sent. Raises `BlobMissing`.
         """
-        index, _ = await index_versions.live(scope, conn)
+        index = await index_versions.live(scope, conn)
         await documents.lock_blob(scope, conn, blob.sha256)
         await self.blobs.require(scope, blob.sha256)
         added = await documents.add(
@@ -295,7 +326,7 @@ class Service:
         if document.status in ("pending", "running"):
             return
         async with scoped(self.pool, scope) as conn:
-            index, _ = await index_versions.live(scope, conn)
+            index = await index_versions.live(scope, conn)
             await ledger.release(scope, conn, document.sha256)
             job_id = await self._documents_job(scope, conn, index.id, document.data_source_id)
             await queue_document(
@@ -359,11 +390,10 @@ class Service:
                 scope, conn, document_id=document_id, data_source_id=data_source_id
             )
             versions = await index_versions.list_all(scope, conn)
-            store = (await index_versions.live(scope, conn))[1] if versions else ""
         for document in doomed:
             for version in versions:
                 with suppress(IndexNotFound):  # discarded meanwhile
-                    await self.stores[store].replace(scope, version, document, [], [])
+                    await self.store(version).replace(scope, version, document, [], [])
             async with scoped(self.pool, scope) as conn:
                 blobs = await documents.blobs_of(scope, conn, document.document_id)
                 waiting = await ledger.open_jobs(scope, conn, document_id=document.document_id)

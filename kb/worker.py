@@ -102,13 +102,11 @@ class Worker:
         outcome, kept = Outcome(status="superseded"), None
         try:
             if state is not None and not state.is_deleted and not state.is_superseded:
-                index, store = await index_versions.find(
-                    scope, service.pool, place.index_version_id
-                )
+                index = await index_versions.find(scope, service.pool, place.index_version_id)
                 kept = Attempt(service, scope, index, state)
                 if attempt > MAX_ATTEMPTS:
                     raise WorkersDied
-                outcome = await self._attempt(scope, kept, store)
+                outcome = await self._attempt(scope, kept)
         except (NotFound, IndexNotFound):
             outcome = Outcome(status="superseded")  # deleted under way, with its knowledge base
         except NoLongerWanted:
@@ -122,7 +120,7 @@ class Worker:
             outcome = Outcome(status="failed", error_code=error_code(exc), error=str(exc))
         await self._finish(scope, place, started, kept, outcome)
 
-    async def _attempt(self, scope: Scope, kept: Attempt, store: str) -> Outcome:
+    async def _attempt(self, scope: Scope, kept: Attempt) -> Outcome:
         service, state = self._service, kept.state
         index = await kept.index_for_source()
         async with scoped(service.pool, scope) as conn:
@@ -137,11 +135,11 @@ class Worker:
             index,
             state.document,
             kept,
-            store=service.stores[store],
+            store=service.store(index),
             embedder=await asyncio.to_thread(service.embedders.get, model),
         )
         if outcome.status == "indexed":
-            await kept.undo_if_deleted(store)
+            await kept.undo_if_deleted()
         return outcome
 
     async def _finish(

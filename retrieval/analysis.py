@@ -9,6 +9,25 @@ from hashlib import blake2b
 
 import Stemmer
 
+from retrieval.errors import RetrievalError
+
+Language = str
+"""An ISO 639-1 code, one of `LANGUAGES`."""
+DEFAULT_LANGUAGE: Language = "en"
+LANGUAGES: tuple[Language, ...] = ("en",)
+
+
+class UnknownLanguage(RetrievalError):
+    """Documents in this language can only be analysed as another one."""
+
+
+def checked_language(code: str) -> Language:
+    """The code itself. Raises `UnknownLanguage`, which lists the codes there are."""
+    if code not in LANGUAGES:
+        raise UnknownLanguage(f"{code!r} is not one of: {', '.join(LANGUAGES)}.")
+    return code
+
+
 TERM_SPACE = 1_000_000_000  # the most dimensions that pgvector's sparsevec allows
 MAX_TERM_CHARACTERS = 64
 
@@ -58,7 +77,7 @@ HYPHENS = {0x00AD: None, 0x2010: "-"}
 POSSESSIVE = re.compile(r"['\N{RIGHT SINGLE QUOTATION MARK}]s\b")
 
 
-def analyze(text: str) -> list[str]:
+def analyze(text: str, language: Language = DEFAULT_LANGUAGE) -> list[str]:
     """The terms of `text`, in order, with repeats.
 
     Compatibility forms are folded (NFKC), case is dropped, English stop words are left out and

@@ -7,10 +7,10 @@ as in the published BEIR baselines (Anserini); IDF as in Lucene, never negative.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from math import log
 
-from retrieval.analysis import analyze, term_id
+from retrieval.analysis import DEFAULT_LANGUAGE, Language, analyze, term_id
 
 K1 = 0.9
 B = 0.4
@@ -24,16 +24,24 @@ TERMS_PER_TOKEN = 0.4
 CANDIDATE_BUDGET = 10_000  # chunks that the rarest query terms may bring in; see DESIGN.md
 
 
-def document_weights(text: str, max_chunk_size: int) -> dict[int, float]:
+def document_weights(
+    text: str, max_chunk_size: int, language: Language = DEFAULT_LANGUAGE
+) -> dict[int, float]:
     """Saturated, length-normalised term frequencies by term number, each between 0 and 1."""
-    terms = [term_id(term) for term in analyze(text)]
+    terms = [term_id(term) for term in analyze(text, language)]
     saturation = K1 * (1 - B + B * len(terms) / (TERMS_PER_TOKEN * max_chunk_size))
     return {term: count / (count + saturation) for term, count in Counter(terms).items()}
 
 
-def query_terms(text: str) -> Counter[int]:
-    """How often the query names each term, by term number."""
-    return Counter(term_id(term) for term in analyze(text))
+def query_terms(text: str, languages: Sequence[Language] = (DEFAULT_LANGUAGE,)) -> Counter[int]:
+    """How often the query names each term, by term number, in the language that has it most often.
+
+    Documents of each language hold its own stems; another language's seldom mean anything there.
+    """
+    terms: Counter[int] = Counter()
+    for language in languages:
+        terms |= Counter(term_id(term) for term in analyze(text, language))
+    return terms
 
 
 def inverse_document_frequency(documents: int, frequency: int) -> float:

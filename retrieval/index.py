@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 from uuid import UUID
 
+from retrieval.analysis import DEFAULT_LANGUAGE, Language
 from retrieval.embedding.models import EmbeddingModel
+
+StoreName = Literal["pgvector", "weaviate"]
+STORES: tuple[StoreName, ...] = get_args(StoreName)
+DEFAULT_STORE: StoreName = "pgvector"
 
 ChunkStrategy = Literal["section", "semantic", "hierarchical", "sentence_window", "fixed"]
 CHUNK_STRATEGIES: tuple[ChunkStrategy, ...] = get_args(ChunkStrategy)
@@ -52,6 +57,11 @@ class IndexSettings:
 
     embedding_model: EmbeddingModel
     chunking: ChunkSettings
+    store: StoreName = DEFAULT_STORE
+    """Where its chunks are kept."""
+
+    language: Language | None = None
+    """What its documents are written in; found out for each one unless it is set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,3 +71,5 @@ class IndexVersion:
     id: UUID
     number: int
     settings: IndexSettings
+    languages: tuple[Language, ...] = (DEFAULT_LANGUAGE,)
+    """What its documents are written in, as far as it is known."""

@@ -45,11 +45,23 @@ class Passage:
 
     category: str
     citation: Citation
+    position: int
+    """Its place among the document version's chunks, from 0."""
+
+    context: str = ""
+    """What was indexed before the text; never quoted."""
+
     parent: tuple[int, int] | None = None
-    """Where the parent chunk or sentence window around it begins and ends, if any."""
+    """Where what is around it begins and ends: the parent chunk or sentence window that it was cut
+    with, or what the query asked for."""
 
     parent_text: str | None = None
-    """The text of that span."""
+    """The text of that span, once it is read."""
+
+    @property
+    def indexed_text(self) -> str:
+        """What it was found by."""
+        return f"{self.context}\n{self.text}" if self.context else self.text
 
     @classmethod
     def of(cls, scope: Scope, stored: StoredChunk, score: float) -> Passage:
@@ -61,6 +73,8 @@ class Passage:
             semantic_score=stored.semantic,
             lexical_score=stored.lexical,
             category=chunk.category,
+            position=chunk.position,
+            context=chunk.context,
             parent=chunk.parent,
             citation=Citation(
                 knowledge_base_id=scope.knowledge_base_id,
@@ -71,11 +85,3 @@ class Passage:
                 section_path=chunk.section_path,
             ),
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retrieval:
-    """The answer to a query: passages by falling score, and the index version they come from."""
-
-    passages: tuple[Passage, ...]
-    index_version: int

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Self
+from typing import Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from retrieval.passage import Passage, Retrieval
+from retrieval.passage import Passage
+from retrieval.retrieval import CandidateReport, Retrieval
 
 
 class ResultModel(BaseModel):
@@ -39,6 +40,7 @@ class ResultCitation(ResultModel):
 
     uri: str
     """A stable name of exactly this span."""
+    knowledge_base_id: UUID
     document_id: UUID
     version_id: UUID
     version_number: int
@@ -55,7 +57,8 @@ class Result(ResultModel):
     text_content: str
     """The passage, word for word as in the document."""
     parent_chunk_text: str | None = Field(default=None, exclude_if=_is_none)
-    """The larger chunk around the passage, where the knowledge base is chunked hierarchically."""
+    """What is around the passage, as `expand` asked for: by default the larger chunk or sentence
+    window that it was cut with, where the knowledge base is chunked so."""
     metadata: ResultMetadata
     score: float
     """What the results are ordered by; comparable within one response only."""
@@ -83,6 +86,7 @@ class Result(ResultModel):
             lexical_score=passage.lexical_score,
             citation=ResultCitation(
                 uri=citation.uri,
+                knowledge_base_id=citation.knowledge_base_id,
                 document_id=citation.document.document_id,
                 version_id=citation.document.version_id,
                 version_number=citation.document.version_number,
@@ -94,19 +98,96 @@ class Result(ResultModel):
         )
 
 
+class ResultOmitted(ResultModel):
+    """What `max_tokens` left no room for."""
+
+    uri: str
+    """The citation of the passage."""
+    part: Literal["passage", "parent"]
+    """All of it, or only what is around it."""
+    tokens: int
+    """What it would have taken."""
+
+
+class ResultReranking(ResultModel):
+    """What became of the reranking that was asked for."""
+
+    model: str
+    applied: bool
+    error: str | None = Field(default=None, exclude_if=_is_none)
+    """Why it was not applied; the results are in the fused order then."""
+
+
+class ResultCandidate(ResultModel):
+    """What a candidate scored in each stage. Ranks count from 1; null where it was not seen."""
+
+    uri: str
+    item_name: str
+    semantic_rank: int | None
+    semantic_score: float | None
+    lexical_rank: int | None
+    lexical_score: float | None
+    fused_rank: int
+    fused_score: float
+    reranked_rank: int | None
+    reranked_score: float | None
+    dropped: str | None
+    """Why it is not among the results; null where it is."""
+
+
 class RetrieveResponse(ResultModel):
-    """Passages by falling score."""
+    """Passages, best first."""
 
     results: list[Result]
     total_results: int
     """How many passages this response holds."""
     index_version: int
-    """Which index of the knowledge base answered."""
+    """Which index of the knowledge base, or of the first one, answered."""
+    truncated: bool
+    """`max_tokens` left something out; `omitted` names it."""
+    omitted: list[ResultOmitted]
+    next_cursor: str | None
+    """Send it as `cursor` with the same query for what comes next; null at the end."""
+    reranking: ResultReranking | None = Field(default=None, exclude_if=_is_none)
+    """Where reranking was asked for."""
+    explanation: list[ResultCandidate] | None = Field(default=None, exclude_if=_is_none)
+    """Where it was asked for: every candidate in its final order."""
 
     @classmethod
     def of(cls, retrieval: Retrieval) -> Self:
         """The response to a query."""
         results = [Result.of(passage) for passage in retrieval.passages]
+        reranked = retrieval.reranked
         return cls(
-            results=results, total_results=len(results), index_version=retrieval.index_version
+            results=results,
+            total_results=len(results),
+            index_version=retrieval.index_version,
+            truncated=retrieval.truncated,
+            omitted=[
+                ResultOmitted(uri=one.uri, part=one.part, tokens=one.tokens)
+                for one in retrieval.omitted
+            ],
+            next_cursor=retrieval.next_cursor,
+            reranking=reranked
+            and ResultReranking(
+                model=reranked.model, applied=reranked.applied, error=reranked.error
+            ),
+            explanation=[_candidate(one) for one in retrieval.explanation] or None,
         )
+
+
+def _candidate(report: CandidateReport) -> ResultCandidate:
+    passage = report.passage
+    return ResultCandidate(
+        uri=passage.citation.uri,
+        item_name=passage.citation.document.item_name,
+        semantic_rank=report.semantic_rank,
+        semantic_score=passage.semantic_score,
+        lexical_rank=report.lexical_rank,
+        lexical_score=passage.lexical_score,
+        fused_rank=report.fused_rank,
+        fused_score=report.fused_score,
+        reranked_rank=report.reranked_rank,
+        reranked_score=report.reranked_score,
+        dropped=report.dropped,
+    )

@@ -3,151 +3,128 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from retrieval.embedding.embedder import Embedder
-from retrieval.errors import RetrievalError
-from retrieval.filters import Filter
-from retrieval.fusion import Fusion, best
-from retrieval.index import IndexVersion
-from retrieval.passage import Passage, Retrieval
-from retrieval.scope import Scope
-from retrieval.store import Candidates, Store, StoreQuery, Vector
+from retrieval.budget import fit
+from retrieval.cursor import MAX_DEPTH, cursor_at, place_of
+from retrieval.expansion import Texts, expand
+from retrieval.explanation import explain
+from retrieval.passage import Passage
+from retrieval.query import InvalidQuery, Query
+from retrieval.ranking import Ranking, rank
+from retrieval.reranking.reranker import Reranker, RerankingFailed
+from retrieval.retrieval import CandidateReport, Omitted, Reranked, Retrieval
+from retrieval.selection import select
+from retrieval.target import Target
 
-DEFAULT_RESULTS = 10
-DEFAULT_ALPHA = 0.5
-MAX_RESULTS = 100
-MAX_QUERY_CHARACTERS = 10_000
-ATTEMPTS = 3  # at a search whose documents are replaced before they are read
-MIN_CANDIDATES = 100  # from each leg; see the figures in fusion.py
+DEEPER = 4  # times as many candidates, where too many were left out
 
 
-class InvalidQuery(RetrievalError):
-    """The query cannot be answered as it was asked."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Query:
-    """A question and how to search for it.
-
-    Raises `InvalidQuery` where a value is out of its range.
-    """
-
-    text: str
-    num_results: int = DEFAULT_RESULTS
-    """0 to `MAX_RESULTS`."""
-
-    alpha: float = DEFAULT_ALPHA
-    """0 searches by words only, 1 by meaning only; between, both are weighed."""
-
-    filters: Filter | None = None
-
-    def __post_init__(self) -> None:
-        if not self.text.strip():
-            raise InvalidQuery("query is empty; ask something.")
-        if len(self.text) > MAX_QUERY_CHARACTERS:
-            raise InvalidQuery(f"query is longer than {MAX_QUERY_CHARACTERS} characters.")
-        if not 0 <= self.num_results <= MAX_RESULTS:
-            raise InvalidQuery(
-                f"num_results must be from 0 to {MAX_RESULTS}, not {self.num_results}."
-            )
-        if not 0 <= self.alpha <= 1:
-            raise InvalidQuery(f"alpha must be from 0 to 1, not {self.alpha}.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Index:
-    """What answers queries: an index version, the store it is in, the model it was made with."""
-
-    version: IndexVersion
-    store: Store
-    embedder: Embedder
-
-
-class Retrieve(Protocol):
-    """The read path as its doors see it."""
-
-    async def __call__(self, scope: Scope, query: Query) -> Retrieval: ...
-
-
-async def search(scope: Scope, index: Index, query: Query) -> Retrieval:
-    """The best passages of this scope's knowledge base, fewer where it holds fewer."""
-    passages = await _search(scope, index, query) if query.num_results else ()
-    return Retrieval(passages=passages, index_version=index.version.number)
-
-
-async def _search(scope: Scope, index: Index, query: Query) -> tuple[Passage, ...]:
-    text = query.text if query.alpha < 1 else None
-    # Words are searched while the query is still being embedded.
-    embedding = asyncio.ensure_future(_embed(index.embedder, query))
-    attempt = 0
-    while True:
-        candidates = await _candidates(scope, index, query, text, embedding)
-        fusion = Fusion.of(candidates, query.alpha)
-        ids = _contenders(fusion, candidates, query)
-        asked = StoreQuery(vector=await embedding, text=text, term_weights=candidates.term_weights)
-        reading = await index.store.read(
-            scope, index.version, asked, ids, best=query.num_results, blend=fusion.blend
-        )
-        attempt += 1
-        if reading.found == len(ids) or attempt == ATTEMPTS:
-            break  # else a document was replaced in between, and its new chunks are there to find
-    passages = [
-        Passage.of(scope, chunk, _score(fusion, chunk.semantic, chunk.lexical))
-        for chunk in reading.chunks
-    ]
-    return tuple(sorted(passages, key=_rank))
-
-
-async def _embed(embedder: Embedder, query: Query) -> Vector | None:
-    return await asyncio.to_thread(embedder.embed_query, query.text) if query.alpha > 0 else None
-
-
-async def _candidates(
-    scope: Scope,
-    index: Index,
+async def retrieve(
+    targets: Sequence[Target],
     query: Query,
-    text: str | None,
-    embedding: Awaitable[Vector | None],
-) -> Candidates:
-    """What each leg that was asked for finds; they run side by side."""
+    *,
+    texts: Texts,
+    reranker: Reranker | None = None,
+) -> Retrieval:
+    """The best passages of the targets' knowledge bases, fewer where they hold fewer.
 
-    async def search(asked: StoreQuery) -> Candidates:
-        limit = max(MIN_CANDIDATES, query.num_results)
-        return await index.store.search(
-            scope, index.version, asked, limit=limit, filters=query.filters
-        )
-
-    async def by_meaning() -> Candidates:
-        return await search(StoreQuery(vector=await embedding))
-
-    by_words = search(StoreQuery(text=text))
-    meaning, words = await asyncio.gather(by_meaning(), by_words)
-    return Candidates(
-        semantic=meaning.semantic, lexical=words.lexical, term_weights=words.term_weights
+    A reranker that fails leaves the fused order, and the answer says so. Raises `InvalidQuery` for
+    a cursor that does not belong here, and `IndexNotFound`.
+    """
+    versions = {target.scope.knowledge_base_id: target.index.version.number for target in targets}
+    if not query.num_results:
+        return Retrieval(passages=(), index_versions=versions)
+    place = place_of(query.cursor, query, targets)
+    end = min(place + query.num_results, MAX_DEPTH)
+    found = await _Answer.of(targets, query, reranker, wanted=min(end + 1, MAX_DEPTH))
+    page = await expand(found.passages[place:end], targets, query.expand, texts)
+    omitted: list[Omitted] = []
+    if query.max_tokens is not None:
+        count = targets[0].index.embedder.count_tokens
+        page, omitted = await asyncio.to_thread(fit, page, query.max_tokens, count)
+    return Retrieval(
+        passages=tuple(page),
+        index_versions=versions,
+        omitted=tuple(omitted),
+        next_cursor=cursor_at(end, query, targets) if len(found.passages) > end else None,
+        reranked=found.reranked,
+        explanation=found.explanation(place, end, omitted) if query.explain else (),
     )
 
 
-def _contenders(fusion: Fusion, candidates: Candidates, query: Query) -> list[int]:
-    if query.alpha == 0:
-        return best(candidates.lexical, query.num_results)
-    if query.alpha == 1:
-        return best(candidates.semantic, query.num_results)
-    return fusion.contenders(candidates, query.num_results)
+class _Answer:
+    """All stages up to the choice of passages, with what each did."""
+
+    def __init__(
+        self, ranking: Ranking, query: Query, scores: Mapping[int, float], reranked: Reranked | None
+    ) -> None:
+        self._ranking = ranking
+        self._scores = scores
+        self.reranked = reranked
+        self._order = list(range(len(ranking.passages)))
+        if scores:
+            self._order = sorted(scores, key=lambda place: (-scores[place], place))
+        ordered = [
+            replace(ranking.passages[place], score=scores.get(place, ranking.passages[place].score))
+            for place in self._order
+        ]
+        selection = select(ordered, query)
+        self.passages: list[Passage] = [ordered[place] for place in selection.kept]
+        self.is_final = ranking.is_complete or selection.is_final
+        self._kept = [self._order[place] for place in selection.kept]
+        self._dropped = {self._order[place]: why for place, why in selection.dropped.items()}
+
+    @classmethod
+    async def of(
+        cls,
+        targets: Sequence[Target],
+        query: Query,
+        reranker: Reranker | None,
+        *,
+        wanted: int,
+    ) -> _Answer:
+        """At least `wanted` passages, unless there are no more."""
+        asked = query.reranking
+        depth = max(wanted, asked.candidates) if asked else wanted
+        while True:
+            ranking = await rank(targets, query, depth=depth, everything=query.explain)
+            scores, reranked = await _rerank(ranking, query, reranker, depth)
+            answer = cls(ranking, query, scores, reranked)
+            if len(answer.passages) >= wanted or answer.is_final or depth >= MAX_DEPTH:
+                return answer
+            depth = min(depth * DEEPER, MAX_DEPTH)
+
+    def explanation(
+        self, place: int, end: int, omitted: Sequence[Omitted]
+    ) -> tuple[CandidateReport, ...]:
+        """Of every candidate."""
+        dropped = dict(self._dropped)
+        no_room = {one.uri for one in omitted if one.part == "passage"}
+        for number, kept in enumerate(self._kept):
+            if number < place:
+                dropped[kept] = "is on an earlier page"
+            elif number >= end:
+                dropped[kept] = f"is number {number + 1} of those found"
+            elif self._ranking.passages[kept].citation.uri in no_room:
+                dropped[kept] = "does not fit into max_tokens"
+        unread = [n for n in range(len(self._ranking.passages)) if n not in set(self._order)]
+        dropped |= dict.fromkeys(unread, "is not among those that the reranker read")
+        return explain(self._ranking, [*self._order, *unread], self._scores, dropped)
 
 
-def _score(fusion: Fusion, semantic: float | None, lexical: float | None) -> float:
-    """One leg's own score, or the fused one; a query of unknown words has no lexical score."""
-    if semantic is None:
-        return lexical or 0.0
-    if fusion.alpha == 1:
-        return semantic
-    return fusion.score(semantic, lexical or 0.0)
-
-
-def _rank(passage: Passage) -> tuple[float, str, int]:
-    """By falling score; equal scores in an order that does not change between calls."""
-    citation = passage.citation
-    return -passage.score, citation.document.item_name, citation.char_start
+async def _rerank(
+    ranking: Ranking, query: Query, reranker: Reranker | None, depth: int
+) -> tuple[Mapping[int, float], Reranked | None]:
+    """The reranker's scores by place in the ranking; none where it was not asked, or failed."""
+    if query.reranking is None:
+        return {}, None
+    if reranker is None:
+        raise InvalidQuery("reranking: no reranker is configured; leave it out or disable it.")
+    read = [passage.indexed_text for passage in ranking.passages[:depth]]
+    try:
+        scores = await reranker.rerank(query.text, read) if read else []
+    except RerankingFailed as exc:
+        return {}, Reranked(model=reranker.model, applied=False, error=str(exc))
+    return dict(enumerate(scores)), Reranked(model=reranker.model, applied=True)

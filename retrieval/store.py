@@ -11,6 +11,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from retrieval.analysis import DEFAULT_LANGUAGE, Language
 from retrieval.chunk import Chunk
 from retrieval.errors import RetrievalError
 from retrieval.filters import Filter
@@ -18,10 +19,19 @@ from retrieval.index import IndexVersion
 from retrieval.scope import Scope
 
 Vector = NDArray[np.float32]
+MetadataValue = str | float | bool | datetime | tuple[str, ...]
 
 
 class IndexNotFound(RetrievalError):
     """This index version has no index in the store; it was dropped or never finished building."""
+
+
+class StoreNotConfigured(RetrievalError):
+    """This installation has no such store; see KB_WEAVIATE_URL and `kb up --store`."""
+
+
+class StoreUnavailable(RetrievalError):
+    """The store does not answer; try again in a moment."""
 
 
 class DimensionMismatch(RetrievalError):
@@ -39,6 +49,14 @@ class DocumentVersion:
     """File name, relative path or URL: what people know the document by."""
 
     ingested_at: datetime
+    source: str = ""
+    """The id of the data source that it comes from."""
+
+    language: Language = DEFAULT_LANGUAGE
+    """What its words are analysed as."""
+
+    metadata: Mapping[str, MetadataValue] = field(default_factory=dict[str, "MetadataValue"])
+    """Values of the fields that the knowledge base declares; none is null."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +67,9 @@ class StoreQuery:
     """Unit length, shape (dimensions,)."""
 
     text: str | None = None
+    languages: Sequence[Language] = (DEFAULT_LANGUAGE,)
+    """What the index's documents are written in; the text is analysed as each."""
+
     term_weights: Mapping[int, float] | None = None
     """What a search with this text weighed its terms with, where the caller has it at hand."""
 
@@ -97,6 +118,16 @@ class StoredDocument:
 
     document: DocumentVersion
     chunks: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Where a chunk stands in its document, without its text."""
+
+    position: int
+    char_start: int
+    char_end: int
+    section_path: tuple[str, ...]
 
 
 class Store(Protocol):
@@ -158,6 +189,14 @@ class Store(Protocol):
 
     async def documents(self, scope: Scope, index: IndexVersion) -> list[StoredDocument]:
         """Every document that has chunks in the index."""
+        ...
+
+    async def spans(
+        self, scope: Scope, index: IndexVersion, wanted: Sequence[tuple[UUID, int, int]]
+    ) -> list[list[Span]]:
+        """For each document version's first and last position, the chunks from the one to the
+        other, in order; none where the index holds another version by now.
+        """
         ...
 
     async def count(self, scope: Scope, index: IndexVersion) -> int:

@@ -49,7 +49,9 @@ async def test_every_tool_and_every_argument_is_explained(service: Service) -> N
     async def nothing(*_: object) -> Any:
         raise NotImplementedError
 
-    backend = Backend(authenticate=nothing, retrieve=service.retrieve, list_knowledge_bases=nothing)
+    backend = Backend(
+        authenticate=nothing, retrieve=service.retrieve_from, list_knowledge_bases=nothing
+    )
     for tool in await make_server(backend, version="0").list_tools():
         assert f"`{tool.name}" in README
         assert tool.description

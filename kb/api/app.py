@@ -111,6 +111,6 @@ def _mcp_backend(service: Service, authenticator: Authenticator) -> Backend:
 
     return Backend(
         authenticate=authenticator.key,
-        retrieve=service.retrieve,
+        retrieve=service.retrieve_from,
         list_knowledge_bases=list_knowledge_bases,
     )

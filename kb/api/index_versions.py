@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -14,10 +15,11 @@ from kb.api.caller import KeyFirst, KnowledgeBaseScope, TheService
 from kb.api.chunking_body import ChunkingBody, algorithm, options
 from kb.api.chunking_request import ChunkingRequest
 from kb.api.paging import Links, Meta, Page
-from kb.api.unset import OptionalUuid
+from kb.api.unset import OptionalLanguage, OptionalUuid
 from kb.index_builds import KeptIndex
+from retrieval.analysis import Language
 from retrieval.embedding.models import by_uuid
-from retrieval.index import IndexSettings
+from retrieval.index import StoreName
 
 router = APIRouter(
     prefix="/v2/gen-ai/knowledge_bases/{knowledge_base_uuid}/index_versions",
@@ -32,6 +34,9 @@ class BuildRequest(ChunkingRequest):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     embedding_model_uuid: OptionalUuid = None
+    store: StoreName | None = None
+    language: OptionalLanguage = None
+    """What all documents are written in; found out for each unless it is set."""
     promote_when_ready: bool = False
     """Let it answer as soon as it holds every document."""
 
@@ -61,6 +66,11 @@ class IndexVersionBody(ChunkingBody):
     """`index_version` in the answers it gives."""
     embedding_model_uuid: UUID
     parser: str
+    store: StoreName
+    language: Language | None
+    """What its documents are taken to be written in; null where that is found out for each."""
+    languages: list[Language]
+    """What they turned out to be written in; questions are read as all of these."""
     data_sources: list[SourceChunkingBody]
     created_at: datetime
     promoted_at: datetime | None
@@ -87,6 +97,9 @@ class IndexVersionBody(ChunkingBody):
             number=kept.version.number,
             embedding_model_uuid=settings.embedding_model.uuid,
             parser=settings.parser,
+            store=settings.store,
+            language=settings.language,
+            languages=list(kept.version.languages),
             chunking_algorithm=algorithm(settings.chunking),
             chunking_options=options(settings.chunking),
             data_sources=[
@@ -146,10 +159,13 @@ async def build_index_version(
     live = (await service.index_version(scope)).settings
     given = wanted.embedding_model_uuid
     model = by_uuid(given) if given else live.embedding_model
-    settings = IndexSettings(
+    settings = replace(
+        live,
         parser=PARSER_VERSION,
         embedding_model=model,
         chunking=wanted.chunking(model, live.chunking) or live.chunking,
+        store=wanted.store or live.store,
+        language=wanted.language or live.language,
     )
     kept = await index_builds.build(
         service, scope, settings, promote_when_ready=wanted.promote_when_ready

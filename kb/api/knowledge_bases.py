@@ -14,9 +14,10 @@ from kb.api.chunking import ChunkingOptions, chunking
 from kb.api.paging import Links, Meta, Page
 from kb.api.source_request import DataSourceRequest, Described, InvalidDataSource
 from kb.api.text import Text
-from kb.api.unset import OptionalText, OptionalUuid, Unset
+from kb.api.unset import OptionalLanguage, OptionalText, OptionalUuid, Unset
 from kb.bodies import KnowledgeBaseBody
 from retrieval.embedding.models import MODELS, by_uuid
+from retrieval.index import StoreName
 
 router = APIRouter(
     prefix="/v2/gen-ai/knowledge_bases", tags=["knowledge bases"], route_class=KeyFirst
@@ -42,6 +43,10 @@ class CreateKnowledgeBase(BaseModel):
     chunking_options: ChunkingOptions | None = None
     datasources: list[DataSourceRequest] | None = None
     """Indexed at once; more can be added later."""
+    store: StoreName | None = None
+    """Where chunks are kept; the installation's default unless given."""
+    language: OptionalLanguage = None
+    """What all documents are written in, as `en` or `de`; found out for each unless given."""
     tags: list[Tag] | None = None
     project_id: Text | None = None
     region: Text | None = None
@@ -108,6 +113,8 @@ async def create_knowledge_base(
         name=request.name,
         embedding_model=model,
         chunking=index_chunking,
+        store=request.store,
+        language=request.language,
         tags=request.tags or (),
         project_id=request.project_id or "",
         region=request.region or "",

@@ -1,32 +1,41 @@
-"""The retrieval door: `POST /v1/{knowledge_base_uuid}/retrieve`."""
+"""The retrieval door: `POST /v1/{knowledge_base_uuid}/retrieve`, and `/v1/retrieve` for several."""
 
 from __future__ import annotations
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from kb.api.caller import KeyFirst, KnowledgeBaseScope, TheService
+from kb.api.caller import KeyFirst, KnowledgeBaseScope, Team, TheService
 from kb.api.text import JsonObject, Text
 from kb.api.unset import OptionalUuid
-from retrieval.filters import parse_filter
-from retrieval.results import RetrieveResponse
-from retrieval.retriever import (
+from retrieval.query import (
     DEFAULT_ALPHA,
+    DEFAULT_RERANKED,
     DEFAULT_RESULTS,
+    MAX_RERANKED,
     MAX_RESULTS,
-    InvalidQuery,
+    Expansion,
+    FusionMode,
     Query,
 )
+from retrieval.query import Reranking as QueryReranking
+from retrieval.results import RetrieveResponse
 
 router = APIRouter(tags=["retrieval"], route_class=KeyFirst)
+MAX_KNOWLEDGE_BASES = 20
 
 
 class Reranking(BaseModel):
     """Per-request switch, as DigitalOcean's API has it."""
 
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
     enabled: bool = False
+    candidates: Annotated[int, Field(ge=1, le=MAX_RERANKED)] = DEFAULT_RERANKED
+    """How many of the best candidates the reranker reads."""
 
 
 class RetrieveRequest(BaseModel):
@@ -48,30 +57,87 @@ class RetrieveRequest(BaseModel):
     alpha: Annotated[float, Field(ge=0, le=1)] = DEFAULT_ALPHA
     """0 searches by words only (BM25), 1 by meaning only; between, both are weighed."""
 
+    fusion: FusionMode = "weighted"
+    """How the two are put together: standardised scores summed, or reciprocal ranks."""
+
     filters: JsonObject | None = None
     """Operator objects (`equals`, `and_all`, ...) or `must`, `must_not` and `should` lists."""
 
     reranking: Reranking | None = None
-    """Refused when enabled: no reranker is configured."""
+    """Has a model read the best candidates again. Refused where no reranker is configured; one that
+    fails leaves the fused order, and the response says so."""
+
+    expand: Expansion = "parent"
+    """What comes with a passage as `parent_chunk_text`: the larger chunk it was cut from where
+    there is one, its neighbours, its section, or nothing."""
+
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    """The most that all texts together may take, by the embedding model's tokens. What does not
+    fit is named in `omitted`."""
+
+    min_score: float | None = None
+    """Passages with a lower score are left out."""
+
+    max_per_document: Annotated[int, Field(ge=1)] | None = None
+    """The most passages of one document."""
+
+    collapse_duplicates: bool = False
+    """Of passages that say nearly the same in the same words, only the best is returned."""
+
+    cursor: Text | None = None
+    """`next_cursor` of an earlier response to the same query."""
+
+    explain: bool = False
+    """Also tells of every candidate what it scored in each stage, and why it was left out."""
 
     index_version_uuid: OptionalUuid = None
     """Another index version than the live one, to compare the two."""
 
+    def to_query(self) -> Query:
+        """Raises `InvalidQuery`."""
+        reranking = self.reranking if self.reranking and self.reranking.enabled else None
+        return Query(
+            text=self.query,
+            num_results=self.num_results,
+            alpha=self.alpha,
+            fusion=self.fusion,
+            filters=self.filters or {},
+            reranking=reranking and QueryReranking(candidates=reranking.candidates),
+            expand=self.expand,
+            max_tokens=self.max_tokens,
+            min_score=self.min_score,
+            max_per_document=self.max_per_document,
+            collapse_duplicates=self.collapse_duplicates,
+            cursor=self.cursor,
+            explain=self.explain,
+        )
+
+
+class RetrieveFromRequest(RetrieveRequest):
+    """A question to several knowledge bases."""
+
+    knowledge_base_uuids: Annotated[list[UUID], Field(min_length=1, max_length=MAX_KNOWLEDGE_BASES)]
+    """Which; their passages come in one order."""
+
 
 # Some clients' base URL already ends in /v1, others' does not.
+@router.post("/v1/retrieve")
+@router.post("/retrieve", include_in_schema=False)
+async def retrieve_from(
+    team: Team, request: RetrieveFromRequest, service: TheService
+) -> RetrieveResponse:
+    """The passages of several knowledge bases that answer best."""
+    scopes = [team.knowledge_base(one) for one in dict.fromkeys(request.knowledge_base_uuids)]
+    return RetrieveResponse.of(await service.retrieve_from(scopes, request.to_query()))
+
+
 @router.post("/v1/{knowledge_base_uuid}/retrieve")
 @router.post("/{knowledge_base_uuid}/retrieve", include_in_schema=False)
 async def retrieve(
     scope: KnowledgeBaseScope, request: RetrieveRequest, service: TheService
 ) -> RetrieveResponse:
     """The passages that answer best, with scores and exact citations."""
-    if request.reranking and request.reranking.enabled:
-        raise InvalidQuery("reranking: no reranker is configured; leave it out or disable it.")
-    query = Query(
-        text=request.query,
-        num_results=request.num_results,
-        alpha=request.alpha,
-        filters=parse_filter(request.filters),
+    found = await service.retrieve(
+        scope, request.to_query(), index_version_id=request.index_version_uuid
     )
-    found = await service.retrieve(scope, query, index_version_id=request.index_version_uuid)
     return RetrieveResponse.of(found)

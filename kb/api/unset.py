@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from kb.api.text import Text
+from retrieval.analysis import checked_language
 
 
 def absent(value: object) -> object:
@@ -18,3 +19,4 @@ def absent(value: object) -> object:
 Unset = BeforeValidator(absent)
 OptionalUuid = Annotated[UUID | None, Unset]
 OptionalText = Annotated[Text | None, Unset]
+OptionalLanguage = Annotated[Annotated[Text, AfterValidator(checked_language)] | None, Unset]

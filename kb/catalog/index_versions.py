@@ -13,6 +13,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from kb.catalog.errors import NotFound
+from retrieval.analysis import DEFAULT_LANGUAGE, Language
 from retrieval.embedding.models import by_id
 from retrieval.index import ChunkSettings, IndexSettings, IndexVersion
 from retrieval.postgres import Connection, Pool, fetch, scope_settings
@@ -63,6 +64,8 @@ async def create(
         "parser": settings.parser,
         "embedding_model": settings.embedding_model.id,
         "chunking": Jsonb(asdict(settings.chunking)),
+        "store": settings.store,
+        "language": settings.language,
         "promote_when_ready": promote_when_ready,
     }
     row = await (await conn.execute(QUERIES["create"], parameters)).fetchone()
@@ -75,15 +78,13 @@ async def lock(scope: Scope, conn: Connection) -> None:
     await conn.execute(QUERIES["lock"], {"id": str(scope.knowledge_base_id)})
 
 
-async def live(scope: Scope, conn: Connection) -> tuple[IndexVersion, str]:
-    """The index version that answers queries, and the name of its store. Raises `NotFound`."""
+async def live(scope: Scope, conn: Connection) -> IndexVersion:
+    """The index version that answers queries. Raises `NotFound`."""
     row = await (await conn.execute(QUERIES["live"], _ids(scope))).fetchone()
-    return _with_store(row, f"Knowledge base {scope.knowledge_base_id}.")
+    return _found(row, f"Knowledge base {scope.knowledge_base_id}.")
 
 
-async def find(
-    scope: Scope, pool: Pool, index_version_id: UUID | None = None
-) -> tuple[IndexVersion, str]:
+async def find(scope: Scope, pool: Pool, index_version_id: UUID | None = None) -> IndexVersion:
     """The live one, or another, in a transaction of its own as every query needs it.
 
     Raises `NotFound`.
@@ -94,14 +95,14 @@ async def find(
         query, what = QUERIES["get"], f"Index version {index_version_id}."
     parameters = {**_ids(scope), "index_version_id": index_version_id}
     rows = await fetch(pool, scope_settings(scope), query, parameters)
-    return _with_store(rows[0] if rows else None, what)
+    return _found(rows[0] if rows else None, what)
 
 
 async def get(scope: Scope, conn: Connection, index_version_id: UUID) -> IndexVersion:
     """One index version. Raises `NotFound`."""
     parameters = {**_ids(scope), "index_version_id": index_version_id}
     row = await (await conn.execute(QUERIES["get"], parameters)).fetchone()
-    return _with_store(row, f"Index version {index_version_id}.")[0]
+    return _found(row, f"Index version {index_version_id}.")
 
 
 async def list_all(scope: Scope, conn: Connection) -> list[IndexVersion]:
@@ -115,6 +116,14 @@ async def states(scope: Scope, conn: Connection) -> dict[UUID, IndexState]:
     async with conn.cursor(row_factory=class_row(IndexState)) as cursor:
         await cursor.execute(QUERIES["states"], _ids(scope))
         return {state.id: state async for state in cursor}
+
+
+async def add_language(
+    scope: Scope, conn: Connection, index_version_id: UUID, language: Language
+) -> None:
+    """From now on questions are analysed as this language, too."""
+    parameters = {**_ids(scope), "index_version_id": index_version_id, "language": language}
+    await conn.execute(QUERIES["add_language"], parameters)
 
 
 async def promote(scope: Scope, conn: Connection, index_version_id: UUID) -> None:
@@ -178,15 +187,14 @@ async def source_chunking(
     return {source_id: ChunkSettings(**chunking) async for source_id, chunking in cursor}
 
 
-def _with_store(row: Sequence[Any] | None, what: str) -> tuple[IndexVersion, str]:
+def _found(row: Sequence[Any] | None, what: str) -> IndexVersion:
     if row is None:
         raise NotFound(what)
-    *version, store = row
-    return _index_version(version), store
+    return _index_version(row)
 
 
 def _index_version(row: Sequence[Any]) -> IndexVersion:
-    version_id, number, parser, embedding_model, chunking = row
+    version_id, number, parser, embedding_model, chunking, store, language, languages = row
     return IndexVersion(
         id=version_id,
         number=number,
@@ -194,7 +202,10 @@ def _index_version(row: Sequence[Any]) -> IndexVersion:
             parser=parser,
             embedding_model=by_id(embedding_model),
             chunking=ChunkSettings(**chunking),
+            store=store,
+            language=language,
         ),
+        languages=tuple(languages) or (DEFAULT_LANGUAGE,),
     )
 
 

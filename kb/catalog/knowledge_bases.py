@@ -30,7 +30,6 @@ class KnowledgeBase:
     team_id: UUID
     name: str
     embedding_model: str
-    store: str
     tags: list[str]
     project_id: str
     region: str
@@ -46,7 +45,6 @@ async def create(
     settings: IndexSettings,
     *,
     name: str,
-    store: str,
     tags: Sequence[str],
     project_id: str,
     region: str,
@@ -56,7 +54,6 @@ async def create(
         **_ids(scope),
         "name": name,
         "embedding_model": settings.embedding_model.id,
-        "store": store,
         "tags": list(tags),
         "project_id": project_id,
         "region": region,

@@ -1,8 +1,8 @@
 -- name: create
 INSERT INTO knowledge_bases (
-    id, team_id, name, embedding_model, store, tags, project_id, region, live_index_version_id
+    id, team_id, name, embedding_model, tags, project_id, region, live_index_version_id
 ) VALUES (
-    %(id)s, %(team_id)s, %(name)s, %(embedding_model)s, %(store)s, %(tags)s, %(project_id)s,
+    %(id)s, %(team_id)s, %(name)s, %(embedding_model)s, %(tags)s, %(project_id)s,
     %(region)s, %(index_version_id)s
 );
 

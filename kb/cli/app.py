@@ -11,7 +11,20 @@ import typer
 
 from kb import __version__
 from kb.cli import index_app, job_app, schedule_app, source_app
-from kb.cli.parameters import Alpha, Context, Json, KnowledgeBase, Strategy, TopK, Wait, Yes
+from kb.cli.parameters import (
+    Alpha,
+    Context,
+    Expansion,
+    FusionMode,
+    Json,
+    KnowledgeBase,
+    NumResults,
+    OptionalLanguage,
+    OptionalStore,
+    Strategy,
+    Wait,
+    Yes,
+)
 
 app = typer.Typer(
     name="kb",
@@ -104,6 +117,8 @@ def create(
     context: Annotated[
         Context, typer.Option(help="Indexed before each chunk: titles, or an LLM's line as well.")
     ] = "headers",
+    store: OptionalStore = None,
+    language: OptionalLanguage = None,
 ) -> None:
     """Make an empty knowledge base."""
     from kb.cli import bases
@@ -120,6 +135,8 @@ def create(
             window_size=window_size,
             min_chunk_size=min_chunk_size,
             context=context,
+            store=store,
+            language=language,
         )
     )
 
@@ -184,6 +201,9 @@ def add(
 
     \b
       kb search handbook "fault code E17" --alpha 0.2 --top-k 3
+      kb search handbook "opening hours" --also intranet --expand section --max-tokens 2000
+      kb search handbook "pump" --filters '{"equals": {"key": "item_name", "value": "guide.pdf"}}'
+      kb search handbook "pump" --explain
       kb search handbook - --json < questions.txt
     """
 )
@@ -195,11 +215,32 @@ def search(
     ],
     *,
     alpha: Alpha = 0.5,
-    top_k: TopK = 5,
-    filters: Annotated[
-        str | None,
-        typer.Option(help='JSON, e.g. {"equals": {"key": "item_name", "value": "guide.pdf"}}'),
+    num_results: NumResults = 5,
+    fusion: Annotated[
+        FusionMode, typer.Option(help="How words and meaning are put together.")
+    ] = "weighted",
+    filters: Annotated[str | None, typer.Option(help="A JSON object.")] = None,
+    rerank: Annotated[
+        bool, typer.Option("--rerank", help="Have a model read the best candidates again.")
+    ] = False,
+    expand: Annotated[Expansion, typer.Option(help="What to show around each passage.")] = "parent",
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, help="The most that all texts together may take.")
     ] = None,
+    min_score: Annotated[float | None, typer.Option(help="Leave out what scores less.")] = None,
+    max_per_document: Annotated[
+        int | None, typer.Option(min=1, help="The most passages of one document.")
+    ] = None,
+    collapse_duplicates: Annotated[
+        bool, typer.Option("--collapse-duplicates", help="Show what is nearly the same once.")
+    ] = False,
+    cursor: Annotated[str | None, typer.Option(help="Go on where an earlier answer ended.")] = None,
+    also: Annotated[
+        list[str] | None, typer.Option(help="Another knowledge base; may be given several times.")
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Show what every candidate scored in each stage.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Find the passages that answer a question.
@@ -207,12 +248,26 @@ def search(
     With - and --json every question is answered with one line of JSON.
     """
     from kb.cli import search as command
+    from retrieval.query import Query, Reranking
 
-    _run(
-        command.search(
-            knowledge_base, query, alpha=alpha, top_k=top_k, filters=filters, as_json=json
+    def asking(text: str) -> Query:
+        return Query(
+            text=text,
+            alpha=alpha,
+            num_results=num_results,
+            fusion=fusion,
+            filters=command.read_filters(filters),
+            reranking=Reranking() if rerank else None,
+            expand=expand,
+            max_tokens=max_tokens,
+            min_score=min_score,
+            max_per_document=max_per_document,
+            collapse_duplicates=collapse_duplicates,
+            cursor=cursor,
+            explain=explain,
         )
-    )
+
+    _run(command.search([knowledge_base, *(also or ())], query, asking, as_json=json))
 
 
 @app.command(epilog='Example: kb diff handbook "fault code E17" --version 2')
@@ -224,7 +279,7 @@ def diff(
         int | None, typer.Option(help="Number of the index version to compare; the newest.")
     ] = None,
     alpha: Alpha = 0.5,
-    top_k: TopK = 5,
+    num_results: NumResults = 5,
     json: Json = False,
 ) -> None:
     """Show how another index version answers a question.
@@ -234,7 +289,14 @@ def diff(
     from kb.cli import diff as command
 
     _run(
-        command.diff(knowledge_base, query, number=version, alpha=alpha, top_k=top_k, as_json=json)
+        command.diff(
+            knowledge_base,
+            query,
+            number=version,
+            alpha=alpha,
+            num_results=num_results,
+            as_json=json,
+        )
     )
 
 

@@ -16,8 +16,9 @@ from kb.cli.places import WORDS, fared, place
 from kb.cli.session import fail, out, session
 from kb.cli.standings import standings
 from kb.service import Overview
+from retrieval.analysis import Language, checked_language
 from retrieval.embedding.models import by_id
-from retrieval.index import ChunkContext, ChunkStrategy
+from retrieval.index import ChunkContext, ChunkStrategy, StoreName
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.\-]{1,62}")
 PAGE = 500
@@ -37,7 +38,14 @@ class ChunkOptions(TypedDict):
     context: ChunkContext
 
 
-async def create(name: str, *, model: str, **chunking: Unpack[ChunkOptions]) -> None:
+async def create(
+    name: str,
+    *,
+    model: str,
+    store: StoreName | None,
+    language: Language | None,
+    **chunking: Unpack[ChunkOptions],
+) -> None:
     """Make one, and print its id."""
     if not NAME.fullmatch(name):
         fail("A name has 2 to 63 letters, digits, dashes and periods, and begins with neither.")
@@ -45,7 +53,12 @@ async def create(name: str, *, model: str, **chunking: Unpack[ChunkOptions]) -> 
     settings = chunk_settings(embedding_model, **chunking)
     async with session() as s:
         made = await s.service.create_knowledge_base(
-            s.team, name=name, embedding_model=embedding_model, chunking=settings
+            s.team,
+            name=name,
+            embedding_model=embedding_model,
+            chunking=settings,
+            store=store,
+            language=language and checked_language(language),
         )
     out.print(f"Created [bold]{name}[/], id {made.knowledge_base.id}")
 
@@ -91,11 +104,13 @@ async def status(knowledge_base: str, *, as_json: bool) -> None:
     table.add_row("Name", f"[bold]{base.name}[/]")
     table.add_row("Id", str(base.id))
     table.add_row("Embedding model", base.embedding_model)
-    table.add_row("Store", base.store)
     words = standings(indexes)
     for one in indexes:
-        number, chunking = one.version.number, one.version.settings.chunking
-        table.add_row(f"Index version {number}", f"{words[number]}, {described(chunking)}")
+        number, settings = one.version.number, one.version.settings
+        table.add_row(
+            f"Index version {number}",
+            f"{words[number]}, {described(settings.chunking)}, in {settings.store}",
+        )
     for source, _, newest in sources:
         where = f"{WORDS[source.kind]} {escape(place(source))}"
         table.add_row("Data source", f"{where}: {fared(newest)}")

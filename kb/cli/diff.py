@@ -28,11 +28,11 @@ async def diff(
     *,
     number: int | None,
     alpha: float,
-    top_k: int,
+    num_results: int,
     as_json: bool,
 ) -> None:
     """The live version's answer beside another one's, the newest unless it is named."""
-    asked = Query(text=query, num_results=top_k, alpha=alpha)
+    asked = Query(text=query, num_results=num_results, alpha=alpha)
     async with session() as s:
         scope = await s.service.find_knowledge_base(s.team, knowledge_base)
         other = await _other(s, scope, number)

@@ -46,6 +46,8 @@ def build(
     min_chunk_size: given.MinChunkSize = None,
     context: given.ChunkContext = None,
     model: Annotated[str | None, typer.Option(help="Embedding model.")] = None,
+    store: given.OptionalStore = None,
+    language: given.OptionalLanguage = None,
     promote: Annotated[
         bool, typer.Option("--promote", help="Let it answer the queries once it is ready.")
     ] = False,
@@ -71,7 +73,17 @@ def build(
         min_chunk_size=min_chunk_size,
         context=context,
     )
-    run(indexes.build(knowledge_base, chunking=chunking, model=model, promote=promote, wait=wait))
+    run(
+        indexes.build(
+            knowledge_base,
+            chunking=chunking,
+            model=model,
+            store=store,
+            language=language,
+            promote=promote,
+            wait=wait,
+        )
+    )
 
 
 @app.command()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rich.markup import escape
 from rich.table import Table
 
@@ -12,8 +14,9 @@ from kb.cli.following import Standing, follow
 from kb.cli.session import Session, fail, out, session
 from kb.cli.standings import standings
 from kb.index_builds import KeptIndex
+from retrieval.analysis import Language, checked_language
 from retrieval.embedding.models import by_id
-from retrieval.index import IndexSettings
+from retrieval.index import StoreName
 from retrieval.scope import Scope
 
 
@@ -28,7 +31,7 @@ async def list_all(knowledge_base: str, *, as_json: bool) -> None:
         out.print_json(data=[IndexVersionBody.of(one).model_dump(mode="json") for one in found])
         return
     words = standings(found)
-    table = Table("Version", "State", "Chunking", "Model", box=None)
+    table = Table("Version", "State", "Chunking", "Model", "Store", box=None)
     for count in ("Indexed", "Pending", "Failed", "Chunks"):
         table.add_column(count, justify="right")
     for one in found:
@@ -39,23 +42,34 @@ async def list_all(knowledge_base: str, *, as_json: bool) -> None:
             words[one.version.number],
             described(settings.chunking),
             settings.embedding_model.id,
+            settings.store,
             *(f"{count:,}" for count in counts),
         )
     out.print(table)
 
 
 async def build(
-    knowledge_base: str, *, chunking: ChunkChoice, model: str | None, promote: bool, wait: bool
+    knowledge_base: str,
+    *,
+    chunking: ChunkChoice,
+    model: str | None = None,
+    store: StoreName | None = None,
+    language: Language | None = None,
+    promote: bool = False,
+    wait: bool = True,
 ) -> int:
     """Build one beside the live one; 1 when it lacks what the live one has."""
     async with session() as s:
         scope = await s.service.find_knowledge_base(s.team, knowledge_base)
         live = (await s.service.index_version(scope)).settings
         embedding_model = live.embedding_model if model is None else by_id(model)
-        settings = IndexSettings(
+        settings = replace(
+            live,
             parser=PARSER_VERSION,
             embedding_model=embedding_model,
             chunking=chosen(chunking, embedding_model, live.chunking) or live.chunking,
+            store=store or live.store,
+            language=checked_language(language) if language else live.language,
         )
         begun = await index_builds.build(s.service, scope, settings, promote_when_ready=promote)
         number = begun.version.number

@@ -13,11 +13,22 @@ Wait = Annotated[
     bool, typer.Option("--wait/--no-wait", help="See it through here, or only queue it.")
 ]
 Alpha = Annotated[float, typer.Option(min=0, max=1, help="0 matches words only, 1 meaning only.")]
-TopK = Annotated[int, typer.Option(min=1, max=100, help="Passages at most.")]
+NumResults = Annotated[
+    int, typer.Option("--num-results", "--top-k", "-n", min=1, max=100, help="Passages at most.")
+]
 
-# Those of `retrieval.index`, which would load numpy for the sake of `--help`.
+# Those of `retrieval.query` and `retrieval.index`, which would load numpy for the sake of `--help`.
+FusionMode = Literal["weighted", "reciprocal_rank"]
+Expansion = Literal["parent", "neighbours", "section", "none"]
 Strategy = Literal["section", "semantic", "hierarchical", "sentence_window", "fixed"]
 Context = Literal["none", "headers", "llm"]
+
+Store = Literal["pgvector", "weaviate"]
+OptionalStore = Annotated[Store | None, typer.Option(help="Where chunks are kept.")]
+OptionalLanguage = Annotated[
+    str | None,
+    typer.Option(help="What all documents are written in, as en or de; found out for each."),
+]
 
 ChunkStrategy = Annotated[Strategy | None, typer.Option(help="How documents are cut.")]
 MaxChunkSize = Annotated[int | None, typer.Option(help="Tokens a chunk holds at most.")]

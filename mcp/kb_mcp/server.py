@@ -15,15 +15,17 @@ from mcp_types import ToolAnnotations
 from pydantic import BaseModel, Field
 
 from retrieval.errors import ServiceError
-from retrieval.filters import FIELDS, parse_filter
+from retrieval.filters import FIELDS
+from retrieval.query import DEFAULT_ALPHA, DEFAULT_RESULTS, Expansion, Query, Reranking
 from retrieval.results import RetrieveResponse
-from retrieval.retriever import DEFAULT_ALPHA, DEFAULT_RESULTS, Query, Retrieve
+from retrieval.retrieval import Retrieve
 from retrieval.scope import TeamScope
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
 
 MAX_RESULTS = 25  # DigitalOcean's limit for this door; more would crowd an agent's context
+DEFAULT_TOKENS, MAX_TOKENS = 6000, 20_000  # some clients refuse answers of over 25,000
 INSTRUCTIONS = (
     "Searches knowledge bases. Call list_knowledge_bases for their ids, then"
     " retrieve_knowledge_base with a question in plain words. Quote text_content word for word and"
@@ -97,7 +99,7 @@ def make_server(backend: Backend, *, version: str) -> FastMCP[Any]:
         return KnowledgeBaseEntries(knowledge_bases=await backend.list_knowledge_bases(_caller()))
 
     @server.tool(annotations=READ_ONLY)
-    async def retrieve_knowledge_base(
+    async def retrieve_knowledge_base(  # noqa: PLR0917 agents pass them by name
         knowledge_base_id: Annotated[UUID, Field(description="Id of the knowledge base.")],
         query: Annotated[str, Field(description="What to look for, in plain words.")],
         num_results: Annotated[
@@ -121,14 +123,54 @@ def make_server(backend: Backend, *, version: str) -> FastMCP[Any]:
                 " and_all or or_all. Keys: " + ", ".join(FIELDS) + "."
             ),
         ] = None,
+        expand: Annotated[
+            Expansion,
+            Field(
+                description="What comes with a passage as parent_chunk_text: the larger chunk it"
+                " was cut from where there is one, its neighbours, its section, or nothing."
+            ),
+        ] = "parent",
+        max_tokens: Annotated[
+            int,
+            Field(
+                ge=1,
+                le=MAX_TOKENS,
+                description="The most that all texts together may take; what does not fit is"
+                " named in omitted.",
+            ),
+        ] = DEFAULT_TOKENS,
+        max_per_document: Annotated[
+            int | None, Field(ge=1, description="The most passages of one document.")
+        ] = None,
+        reranking: Annotated[
+            bool, Field(description="Has a model read the best candidates again, if there is one.")
+        ] = False,
+        cursor: Annotated[
+            str | None,
+            Field(description="next_cursor of an earlier answer to the same query."),
+        ] = None,
+        further_knowledge_base_ids: Annotated[
+            list[UUID] | None,
+            Field(max_length=20, description="Other knowledge bases to search beside it."),
+        ] = None,
     ) -> RetrieveResponse:
         """Find the passages of a knowledge base that answer a question, with exact citations."""
-        scope = _caller().knowledge_base(knowledge_base_id)
+        caller = _caller()
+        ids = dict.fromkeys([knowledge_base_id, *(further_knowledge_base_ids or ())])
         try:
             asked = Query(
-                text=query, num_results=num_results, alpha=alpha, filters=parse_filter(filters)
+                text=query,
+                num_results=num_results,
+                alpha=alpha,
+                filters=filters or {},
+                expand=expand,
+                max_tokens=max_tokens,
+                max_per_document=max_per_document,
+                reranking=Reranking() if reranking else None,
+                cursor=cursor,
             )
-            return RetrieveResponse.of(await backend.retrieve(scope, asked))
+            scopes = [caller.knowledge_base(one) for one in ids]
+            return RetrieveResponse.of(await backend.retrieve(scopes, asked))
         except ServiceError as exc:
             raise ToolError(str(exc)) from exc
 

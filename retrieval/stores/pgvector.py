@@ -14,13 +14,15 @@ from uuid import UUID
 import numpy as np
 from pgvector import HalfVector, SparseVector
 from psycopg import errors, sql
+from psycopg.types.json import Jsonb
 from pydantic_core import to_json
 
 from retrieval import bm25
 from retrieval.analysis import TERM_SPACE
 from retrieval.chunk import Chunk
-from retrieval.filters import Filter
+from retrieval.filters import SECTION_SEPARATOR, Filter
 from retrieval.index import IndexVersion
+from retrieval.metadata import as_json, from_json
 from retrieval.postgres import Connection, Pool, fetch, scope_settings, scoped
 from retrieval.scope import Scope
 from retrieval.sql import load_queries
@@ -31,6 +33,7 @@ from retrieval.store import (
     DocumentVersion,
     IndexNotFound,
     Reading,
+    Span,
     StoredChunk,
     StoredDocument,
     StoreQuery,
@@ -130,7 +133,7 @@ class PgVectorStore:
     ) -> Candidates:
         semantic, words = await asyncio.gather(
             self._search_semantic(scope, index, query.vector, limit, filters),
-            self._search_lexical(scope, index, query.text, limit, filters),
+            self._search_lexical(scope, index, query, limit, filters),
         )
         weights, lexical = words
         return Candidates(semantic=semantic, lexical=lexical, term_weights=weights)
@@ -163,14 +166,14 @@ class PgVectorStore:
         self,
         scope: Scope,
         index: IndexVersion,
-        text: str | None,
+        query: StoreQuery,
         limit: int,
         filters: Filter | None,
     ) -> tuple[dict[int, float] | None, dict[int, float]]:
         """The weights of the text's terms, and the scores."""
-        if text is None:
+        if query.text is None:
             return None, {}
-        weights, frequencies = await self._query_weights(scope, index, text)
+        weights, frequencies = await self._query_weights(scope, index, query)
         if not weights:
             return weights, {}
         condition, parameters = compile_filter(filters)
@@ -190,10 +193,10 @@ class PgVectorStore:
         return weights, _scores(rows)
 
     async def _query_weights(
-        self, scope: Scope, index: IndexVersion, text: str
+        self, scope: Scope, index: IndexVersion, query: StoreQuery
     ) -> tuple[dict[int, float], dict[int, int]]:
         """The query's side of BM25, and how many chunks hold each of its terms."""
-        terms = bm25.query_terms(text)
+        terms = bm25.query_terms(query.text or "", query.languages)
         asked = {"terms": [EVERY_CHUNK, *terms]}
         frequencies: dict[int, int] = dict(
             await self._fetch(scope, index, _query("frequencies", index.id), asked)
@@ -213,7 +216,7 @@ class PgVectorStore:
     ) -> Reading:
         weights = query.term_weights
         if weights is None and query.text is not None:
-            weights, _ = await self._query_weights(scope, index, query.text)
+            weights, _ = await self._query_weights(scope, index, query)
         found = await self._fetch(
             scope,
             index,
@@ -234,18 +237,33 @@ class PgVectorStore:
     async def documents(self, scope: Scope, index: IndexVersion) -> list[StoredDocument]:
         rows = await self._fetch(scope, index, _query("documents", index.id), {})
         return [
-            StoredDocument(
-                document=DocumentVersion(
-                    document_id=document_id,
-                    version_id=version_id,
-                    version_number=version_number,
-                    item_name=item_name,
-                    ingested_at=ingested_at,
-                ),
-                chunks=chunks,
-            )
-            for document_id, version_id, version_number, item_name, ingested_at, chunks in rows
+            StoredDocument(document=_document(document), chunks=chunks)
+            for *document, chunks in rows
         ]
+
+    async def spans(
+        self, scope: Scope, index: IndexVersion, wanted: Sequence[tuple[UUID, int, int]]
+    ) -> list[list[Span]]:
+        rows = await self._fetch(
+            scope,
+            index,
+            _query("spans", index.id),
+            {
+                "versions": [version_id for version_id, _, _ in wanted],
+                "firsts": [first for _, first, _ in wanted],
+                "lasts": [last for _, _, last in wanted],
+            },
+        )
+        found: list[list[Span]] = [[] for _ in wanted]
+        for number, position, char_start, char_end, section_path in rows:
+            span = Span(
+                position=position,
+                char_start=char_start,
+                char_end=char_end,
+                section_path=tuple(section_path),
+            )
+            found[int(number) - 1].append(span)
+        return found
 
     async def count(self, scope: Scope, index: IndexVersion) -> int:
         ((chunks,),) = await self._fetch(scope, index, _query("count", index.id), {})
@@ -323,7 +341,9 @@ def _rows(
 def _row(
     scope: Scope, index: IndexVersion, document: DocumentVersion, chunk: Chunk, vector: Vector
 ) -> dict[str, Any]:
-    weights = bm25.document_weights(chunk.indexed_text, index.settings.chunking.max_chunk_size)
+    weights = bm25.document_weights(
+        chunk.indexed_text, index.settings.chunking.max_chunk_size, document.language
+    )
     return {
         **_ids(scope),
         "document_id": document.document_id,
@@ -342,6 +362,10 @@ def _row(
         "section_path": list(chunk.section_path),
         "category": chunk.category,
         "token_count": chunk.token_count,
+        "source": document.source,
+        "section": SECTION_SEPARATOR.join(chunk.section_path),
+        "language": document.language,
+        "metadata": Jsonb(as_json(document.metadata)),
         "content_hash": chunk.content_hash,
         "embedding": _literal(vector),
         "terms": sorted(weights),
@@ -349,14 +373,33 @@ def _row(
     }
 
 
-def _stored(row: Sequence[Any]) -> StoredChunk:
+def _document(row: Sequence[Any]) -> DocumentVersion:
     (
-        chunk_id,
         document_id,
         version_id,
         version_number,
         item_name,
         ingested_at,
+        source,
+        language,
+        metadata,
+    ) = row
+    return DocumentVersion(
+        document_id=document_id,
+        version_id=version_id,
+        version_number=version_number,
+        item_name=item_name,
+        ingested_at=ingested_at,
+        source=source,
+        language=language,
+        metadata=from_json(metadata),
+    )
+
+
+def _stored(row: Sequence[Any]) -> StoredChunk:
+    chunk_id, *rest = row
+    document, chunk = rest[:8], rest[8:]
+    (
         position,
         text,
         context,
@@ -370,16 +413,10 @@ def _stored(row: Sequence[Any]) -> StoredChunk:
         token_count,
         semantic,
         lexical,
-    ) = row
+    ) = chunk
     return StoredChunk(
         id=chunk_id,
-        document=DocumentVersion(
-            document_id=document_id,
-            version_id=version_id,
-            version_number=version_number,
-            item_name=item_name,
-            ingested_at=ingested_at,
-        ),
+        document=_document(document),
         chunk=Chunk(
             position=position,
             text=text,

@@ -27,11 +27,17 @@ CREATE TABLE {chunks} (
     section_path text[] NOT NULL,
     category text NOT NULL,
     token_count integer NOT NULL,
+    source text NOT NULL,
+    -- Its titles as one text, to be filtered by.
+    section text NOT NULL,
+    language text NOT NULL,
+    metadata jsonb NOT NULL,
     content_hash bytea NOT NULL,
     embedding halfvec({dimensions}) NOT NULL,
     -- The index belongs to one scope: a row of another can never enter it.
     CHECK (team_id = {team_id} AND knowledge_base_id = {knowledge_base_id}),
     -- The same chunk twice would be counted twice and returned twice.
+    UNIQUE (version_id, position),
     UNIQUE (document_id, position)
 );
 CREATE INDEX ON {chunks} USING hnsw (embedding halfvec_ip_ops) WITH (m = 16, ef_construction = 64);
@@ -44,6 +50,9 @@ CREATE TABLE {words} (
     ingested_at timestamptz NOT NULL,
     page integer,
     category text NOT NULL,
+    source text NOT NULL,
+    section text NOT NULL,
+    metadata jsonb NOT NULL,
     terms integer[] NOT NULL,
     weights sparsevec(1000000000) NOT NULL,
     CHECK (team_id = {team_id} AND knowledge_base_id = {knowledge_base_id})
@@ -111,17 +120,21 @@ WITH chunk AS (
     INSERT INTO {chunks} (
         team_id, knowledge_base_id, document_id, version_id, version_number, item_name,
         ingested_at, position, text, context, char_start, char_end, parent_start, parent_end, page,
-        section_path, category, token_count, content_hash, embedding
+        section_path, category, token_count, source, section, language, metadata, content_hash,
+        embedding
     ) VALUES (
         %(team_id)s, %(knowledge_base_id)s, %(document_id)s, %(version_id)s, %(version_number)s,
         %(item_name)s, %(ingested_at)s, %(position)s, %(text)s, %(context)s, %(char_start)s,
-        %(char_end)s, %(parent_start)s, %(parent_end)s, %(page)s, %(section_path)s, %(category)s, %(token_count)s, %(content_hash)s,
+        %(char_end)s, %(parent_start)s, %(parent_end)s, %(page)s, %(section_path)s, %(category)s,
+        %(token_count)s, %(source)s, %(section)s, %(language)s, %(metadata)s, %(content_hash)s,
         %(embedding)s
     )
-    RETURNING id, team_id, knowledge_base_id, item_name, ingested_at, page, category
+    RETURNING id, team_id, knowledge_base_id, item_name, ingested_at, page, category, source,
+        section, metadata
 )
 INSERT INTO {words} (
-    id, team_id, knowledge_base_id, item_name, ingested_at, page, category, terms, weights
+    id, team_id, knowledge_base_id, item_name, ingested_at, page, category, source, section,
+    metadata, terms, weights
 )
 SELECT chunk.*, %(terms)s::integer[], %(weights)s FROM chunk;
 
@@ -137,10 +150,20 @@ WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
     AND document_id = %(document_id)s;
 
 -- name: documents
-SELECT document_id, version_id, version_number, item_name, ingested_at, count(*) FROM {chunks}
+SELECT document_id, version_id, version_number, item_name, ingested_at, source, language, metadata,
+    count(*)
+FROM {chunks}
 WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
-GROUP BY document_id, version_id, version_number, item_name, ingested_at
+GROUP BY document_id, version_id, version_number, item_name, ingested_at, source, language, metadata
 ORDER BY item_name, document_id;
+
+-- name: spans
+SELECT w.number, c.position, c.char_start, c.char_end, c.section_path
+FROM unnest(%(versions)s::uuid[], %(firsts)s::integer[], %(lasts)s::integer[])
+    WITH ORDINALITY AS w (version_id, first, last, number)
+JOIN {chunks} c ON c.version_id = w.version_id AND c.position BETWEEN w.first AND w.last
+WHERE c.team_id = %(team_id)s AND c.knowledge_base_id = %(knowledge_base_id)s
+ORDER BY w.number, c.position;
 
 -- name: count
 SELECT coalesce(sum(chunks), 0) FROM {terms}
@@ -166,9 +189,9 @@ ORDER BY distance
 LIMIT %(limit)s;
 
 -- name: read
-SELECT id, document_id, version_id, version_number, item_name, ingested_at, position, text,
-    context, char_start, char_end, parent_start, parent_end, page, section_path, category,
-    token_count, semantic, lexical, found
+SELECT id, document_id, version_id, version_number, item_name, ingested_at, source, language,
+    metadata, position, text, context, char_start, char_end, parent_start, parent_end, page,
+    section_path, category, token_count, semantic, lexical, found
 FROM (
     SELECT *, count(*) OVER () AS found
     FROM (

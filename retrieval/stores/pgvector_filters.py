@@ -13,6 +13,8 @@ COLUMNS = {
     "ingested_timestamp": sql.Identifier("ingested_at"),
     "page_number": sql.Identifier("page"),
     "chunk_category": sql.Identifier("category"),
+    "source": sql.Identifier("source"),
+    "section": sql.Identifier("section"),
 }
 # A comparison with a missing value is false, and its negation true.
 COMPARISONS: dict[Operator, sql.SQL] = {
@@ -54,5 +56,5 @@ def _comparison(condition: Condition, parameters: dict[str, Any]) -> sql.Composa
     value = condition.value
     parameters[name] = list(value) if isinstance(value, tuple) else value
     return COMPARISONS[condition.operator].format(
-        column=COLUMNS[condition.field], value=sql.Placeholder(name)
+        column=COLUMNS[condition.field.name], value=sql.Placeholder(name)
     )

@@ -21,7 +21,7 @@ from kb.sync import Sync
 from kb.vault import Vault
 from kb.worker import Worker
 from retrieval.index import ChunkSettings
-from retrieval.retriever import Query
+from retrieval.query import Query
 from retrieval.scope import Scope
 
 VAULT = Vault(b"a secret of the tests")

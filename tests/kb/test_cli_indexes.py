@@ -134,6 +134,7 @@ def passage(start: int, end: int, document: DocumentVersion = DOCUMENT) -> Passa
         lexical_score=None,
         category="CompositeElement",
         citation=citation,
+        position=0,
     )
 
 

@@ -29,7 +29,7 @@ from kb.index_builds import (
 from kb.service import Service
 from retrieval.embedding.models import MODELS
 from retrieval.index import ChunkSettings, IndexSettings
-from retrieval.retriever import Query
+from retrieval.query import Query
 from retrieval.scope import TeamScope
 from tests.kb.library import Library
 from tests.kb.teams import new_base, parts

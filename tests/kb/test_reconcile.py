@@ -10,7 +10,7 @@ from kb.reconcile import compare, mend
 from kb.service import Service
 from kb.worker import Worker
 from retrieval.embedding.models import MODELS
-from retrieval.retriever import Query
+from retrieval.query import Query
 from retrieval.scope import Scope
 from tests.kb.teams import new_team
 from tests.retrieval.stores.makers import make_chunks, make_document, make_vectors

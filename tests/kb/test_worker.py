@@ -25,7 +25,7 @@ from kb.worker import Worker
 from retrieval.chunk import Chunk
 from retrieval.index import IndexVersion
 from retrieval.postgres import scoped
-from retrieval.retriever import Query
+from retrieval.query import Query
 from retrieval.scope import Scope, TeamScope
 from retrieval.store import DocumentVersion, Vector
 from retrieval.stores.pgvector import PgVectorStore

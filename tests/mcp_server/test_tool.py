@@ -24,6 +24,14 @@ from tests.mcp_server.conftest import Door
 RETRIEVE = "retrieve_knowledge_base"
 LIST = "list_knowledge_bases"
 MODES: tuple[Literal["legacy", "auto"], ...] = ("legacy", "auto")
+NOTHING = {
+    "results": [],
+    "total_results": 0,
+    "index_version": 1,
+    "truncated": False,
+    "omitted": [],
+    "next_cursor": None,
+}
 ACCEPT = {"accept": "application/json, text/event-stream"}
 
 
@@ -70,7 +78,10 @@ async def test_clients_of_the_old_and_the_new_protocol_find_both_tools_described
     schema = tools[RETRIEVE].input_schema
     assert set(schema["required"]) == {"knowledge_base_id", "query"}
     properties = schema["properties"]
-    assert properties.keys() == {"knowledge_base_id", "query", "num_results", "alpha", "filters"}
+    assert properties.keys() == {
+        *("knowledge_base_id", "query", "num_results", "alpha", "filters", "expand", "max_tokens"),
+        *("max_per_document", "reranking", "cursor", "further_knowledge_base_ids"),
+    }
     assert all(one["description"] for one in properties.values())
     results = properties["num_results"]
     assert (results["minimum"], results["maximum"], results["default"]) == (1, 25, 10)
@@ -79,7 +90,10 @@ async def test_clients_of_the_old_and_the_new_protocol_find_both_tools_described
     assert all(field in properties["filters"]["description"] for field in FIELDS)
     answer = tools[RETRIEVE].output_schema
     assert answer
-    assert answer["properties"].keys() == {"results", "total_results", "index_version"}
+    assert answer["properties"].keys() == {
+        *("results", "total_results", "index_version", "truncated", "omitted", "next_cursor"),
+        *("reranking", "explanation"),
+    }
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -128,7 +142,7 @@ async def test_filters_narrow_the_search(door: Door) -> None:
 async def test_an_empty_result_is_an_answer_and_no_error(door: Door) -> None:
     result = await call(door, RETRIEVE, knowledge_base_id=str(door.base), query="zeppelin", alpha=0)
     assert not result.is_error
-    assert result.structured_content == {"results": [], "total_results": 0, "index_version": 1}
+    assert result.structured_content == NOTHING
 
 
 async def test_a_key_lists_and_searches_its_own_knowledge_bases_only(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from math import nan
 from uuid import uuid4
 
@@ -15,24 +14,16 @@ from ingest.chunking.settings import chunk_settings
 from kb.catalog.errors import NotFound
 from kb.service import Service
 from kb.worker import Worker
-from retrieval.chunk import Chunk
 from retrieval.embedding.embedder import Embedder
 from retrieval.embedding.models import MODELS
-from retrieval.filters import parse_filter
 from retrieval.index import IndexVersion
 from retrieval.passage import Passage
 from retrieval.postgres import Pool
-from retrieval.retriever import (
-    MAX_QUERY_CHARACTERS,
-    MAX_RESULTS,
-    Index,
-    InvalidQuery,
-    Query,
-    search,
-)
+from retrieval.query import MAX_QUERY_CHARACTERS, MAX_RESULTS, InvalidQuery, Query
 from retrieval.scope import Scope, TeamScope
 from retrieval.store import Blend, Reading, StoreQuery
 from retrieval.stores.pgvector import PgVectorStore
+from tests.retrieval.desk import Desk
 from tests.retrieval.stores import reference_bm25
 from tests.retrieval.stores.makers import (
     CHUNK_SIZE,
@@ -53,36 +44,6 @@ FACTS = [
     "Bicycles are parked behind the workshop.",
     "A broken pump is reported to the workshop.",
 ]
-
-
-@dataclass
-class Desk:
-    """A retriever over one index of the real store, whose knowledge base no catalog knows."""
-
-    shelf: Shelf
-    embedder: Embedder
-
-    @property
-    def index(self) -> Index:
-        return Index(version=self.shelf.index, store=self.shelf.store, embedder=self.embedder)
-
-    async def put(self, item_name: str, chunks: Sequence[Chunk]) -> None:
-        texts = [chunk.indexed_text for chunk in chunks]
-        await self.shelf.put(
-            make_document(item_name), chunks, list(self.embedder.embed_passages(texts))
-        )
-
-    async def ask(
-        self,
-        text: str,
-        *,
-        num_results: int = 10,
-        alpha: float = 0.5,
-        item_name: str | None = None,
-    ) -> tuple[Passage, ...]:
-        named = {"equals": {"key": "item_name", "value": item_name}} if item_name else None
-        query = Query(text=text, num_results=num_results, alpha=alpha, filters=parse_filter(named))
-        return (await search(self.shelf.scope, self.index, query)).passages
 
 
 @pytest.fixture
@@ -265,7 +226,7 @@ async def test_a_document_replaced_meanwhile_is_still_found(
 async def test_an_answer_names_its_index_version(filled: Desk) -> None:
     for num_results in (0, 2):
         query = Query(text="pump", num_results=num_results)
-        answer = await search(filled.shelf.scope, filled.index, query)
+        answer = await filled.retrieve(query)
         assert answer.index_version == 3
         assert len(answer.passages) == num_results
 

@@ -141,17 +141,20 @@ async def test_the_scope_does_not_outlive_its_transaction(pool: Pool, shelf: She
 INSERT_CHUNK = """
 INSERT INTO {chunks} (
     team_id, knowledge_base_id, document_id, version_id, version_number, item_name, ingested_at,
-    position, text, context, char_start, char_end, section_path, category, token_count,
-    content_hash, embedding
+    position, text, context, char_start, char_end, section_path, category, token_count, source,
+    section, language, metadata, content_hash, embedding
 ) SELECT %s, %s, gen_random_uuid(), gen_random_uuid(), 1, 'x', now(), 0, 'planted', '', 0, 7,
-    '{{}}', 'CompositeElement', 1, '', array_fill(0.5, ARRAY[384])::halfvec(384)
+    '{{}}', 'CompositeElement', 1, '', '', 'en', '{{}}', '',
+    array_fill(0.5, ARRAY[384])::halfvec(384)
 RETURNING 1
 """
 INSERT_WORDS = """
 INSERT INTO {words} (
-    id, team_id, knowledge_base_id, item_name, ingested_at, category, terms, weights
+    id, team_id, knowledge_base_id, item_name, ingested_at, category, source, section, metadata,
+    terms, weights
 )
-SELECT coalesce(max(id), 7), %s, %s, 'x', now(), 'CompositeElement', '{{1}}', '{{1:1}}/1000000000'
+SELECT coalesce(max(id), 7), %s, %s, 'x', now(), 'CompositeElement', '', '', '{{}}', '{{1}}',
+    '{{1:1}}/1000000000'
 FROM {chunks}
 RETURNING 1
 """
