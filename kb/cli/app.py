@@ -21,6 +21,7 @@ from kb.cli.parameters import (
     NumResults,
     OptionalLanguage,
     OptionalStore,
+    Store,
     Strategy,
     Wait,
     Yes,
@@ -398,6 +399,22 @@ def revoke_key(
     from kb.cli import api_keys
 
     _run(api_keys.revoke(prefix))
+
+
+@app.command("migrate-store", epilog="Example: kb migrate-store handbook weaviate")
+def migrate_store(
+    knowledge_base: KnowledgeBase,
+    store: Annotated[Store, typer.Argument(help="Where its chunks are to be kept.")],
+    wait: Wait = True,
+) -> None:
+    """Move a knowledge base into another store; it goes on answering meanwhile.
+
+    Nothing is embedded again, and the old one stays to go back to. Exits with 1 when the new store
+    does not hold as many chunks.
+    """
+    from kb.cli import migrate_store as command
+
+    _run(command.migrate_store(knowledge_base, store, wait=wait))
 
 
 @app.command(epilog="Example: kb reconcile handbook --mend")

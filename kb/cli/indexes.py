@@ -76,7 +76,7 @@ async def build(
         if not wait:
             out.print(f"Queued index version {number}")
             return 0
-        await _follow(s, scope, begun)
+        await follow_build(s, scope, begun)
         built = await index_builds.get(s.service, scope, begun.version.id)
     state = built.state
     out.print(f"Index version {number}: {state.indexed:,} documents, {state.chunks:,} chunks")
@@ -129,7 +129,9 @@ async def numbered(s: Session, scope: Scope, number: int) -> KeptIndex:
     return by_number[number]
 
 
-async def _follow(s: Session, scope: Scope, begun: KeptIndex) -> None:
+async def follow_build(s: Session, scope: Scope, begun: KeptIndex) -> None:
+    """Show how far it is until every document is in it or failed."""
+
     async def look() -> Standing:
         state = (await index_builds.get(s.service, scope, begun.version.id)).state
         return Standing(

@@ -47,7 +47,10 @@ STATUS = {
     "BlobTooLarge": 413,
     # What the caller can mend:
     **dict.fromkeys(
-        ("InvalidQuery", "InvalidFilter", "InvalidItemName", "InvalidSchedule", "UnknownModel"),
+        (
+            *("InvalidQuery", "InvalidFilter", "InvalidItemName", "InvalidSchedule"),
+            *("StoreNotConfigured", "UnknownLanguage", "UnknownModel"),
+        ),
         400,
     ),
 }
