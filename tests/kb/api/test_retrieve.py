@@ -350,6 +350,71 @@ async def test_a_query_with_a_null_character_or_a_lone_surrogate_does_no_harm(
             message_of(response)
 
 
+async def test_several_bases_answer_in_one_order_and_cite_their_own(api: Api, base: UUID) -> None:
+    other = await api.filled(
+        {"depot.md": "# Depot\n\nA parcel at the depot waits a day.\n"}, "depot"
+    )
+    request = {"query": "How long may a parcel wait?", "knowledge_base_uuids": [base, other, base]}
+    found = await api.ok("POST", "/v1/retrieve", json=json.loads(json.dumps(request, default=str)))
+    cited = [one["citation"]["knowledge_base_id"] for one in found["results"]]
+    assert set(cited) == {str(base), str(other)}
+    uris = [one["citation"]["uri"] for one in found["results"]]
+    assert len(uris) == len(set(uris))
+    for bad in ([], [str(uuid4())] * 21):
+        says = await api.refused(
+            400, "POST", "/v1/retrieve", json={"query": "x", "knowledge_base_uuids": bad}
+        )
+        assert "knowledge_base_uuids" in says
+    nobody = str(uuid4())
+    asked = {"query": "x", "knowledge_base_uuids": [str(base), nobody]}
+    assert nobody in await api.refused(404, "POST", "/v1/retrieve", json=asked)
+
+
+async def test_pages_and_a_token_budget(api: Api, base: UUID) -> None:
+    everything = await api.texts(base, "keys and parcels and schools")
+    first = await api.retrieve(base, "keys and parcels and schools", num_results=1)
+    rest = await api.retrieve(
+        base, "keys and parcels and schools", num_results=50, cursor=first["next_cursor"]
+    )
+    both = [*first["results"], *rest["results"]]
+    assert [one["text_content"] for one in both] == everything
+    assert rest["next_cursor"] is None
+    small = await api.retrieve(base, "keys and parcels and schools", max_tokens=1)
+    assert (small["results"], small["truncated"]) == ([], True)
+    assert [one["uri"] for one in small["omitted"]] == [one["citation"]["uri"] for one in both]
+    says = await api.refused(
+        400, "POST", f"/v1/{base}/retrieve", json={"query": "x", "cursor": "yesterday"}
+    )
+    assert "cursor" in says
+
+
+async def test_neighbours_and_sections_come_from_the_canonical_text(api: Api) -> None:
+    text = "\n\n".join(
+        f"# Part {n}\n\n" + f"The kettle of part {n} is old. " * 40 for n in range(4)
+    )
+    base = await api.filled({"parts.md": text}, "parts")
+    (alone,) = (await api.retrieve(base, "part 2", num_results=1, expand="none"))["results"]
+    (wider,) = (await api.retrieve(base, "part 2", num_results=1, expand="neighbours"))["results"]
+    (whole,) = (await api.retrieve(base, "part 2", num_results=1, expand="section"))["results"]
+    assert "parent_chunk_text" not in alone
+    assert alone["text_content"] == wider["text_content"] == whole["text_content"]
+    assert wider["text_content"] in wider["parent_chunk_text"]
+    assert len(wider["parent_chunk_text"]) > len(wider["text_content"])
+    part = whole["citation"]["section_path"][-1].removeprefix("Part ")
+    assert whole["text_content"] in whole["parent_chunk_text"]
+    assert f"kettle of part {part}" in whole["parent_chunk_text"]
+    assert f"kettle of part {int(part) + 1}" not in whole["parent_chunk_text"]
+
+
+async def test_an_explanation_names_every_candidate(api: Api, base: UUID) -> None:
+    found = await api.retrieve(base, "keys", num_results=1, explain=True)
+    (shown,) = [one for one in found["explanation"] if one["dropped"] is None]
+    assert shown["uri"] == found["results"][0]["citation"]["uri"]
+    assert shown["fused_rank"] == 1
+    assert len(found["explanation"]) == len(await api.texts(base, "keys"))
+    assert "explanation" not in await api.retrieve(base, "keys")
+
+
 async def test_bounds_are_included(api: Api, base: UUID) -> None:
     assert await api.retrieve(base, "parcel", num_results=0) == NOTHING
     for fields in ({"num_results": 1}, {"num_results": 100}, {"alpha": 0}, {"alpha": 1}):
