@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from retrieval.eval import beir
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -22,22 +21,8 @@ class CollectionMissing(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class Document(beir.Document):
     """One document of the corpus."""
-
-    id: str
-    title: str
-    text: str
-
-    @property
-    def item_name(self) -> str:
-        """What the service knows it by."""
-        return f"{self.id}.md"
-
-    @property
-    def markdown(self) -> str:
-        """What is uploaded."""
-        return f"# {self.title}\n\n{self.text}\n"
 
     def first(self, tokens: int, tokenizer: Tokenizer) -> Document:
         """The document cut so that a model reads all of it: special tokens count as well."""
@@ -69,23 +54,12 @@ def load(folder: Path | None) -> Collection:
         raise CollectionMissing(
             f"{folder} should hold BEIR SciFact but lacks {', '.join(missing)}."
         )
-    judgements: dict[str, dict[str, int]] = {}
-    with (folder / FILES[2]).open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file, delimiter="\t"):
-            judgements.setdefault(row["query-id"], {})[row["corpus-id"]] = int(row["score"])
+    questions = beir.read_questions(folder)
     return Collection(
-        documents=[
-            Document(id=row["_id"], title=row["title"], text=row["text"])
-            for row in _rows(folder / FILES[0])
-        ],
-        queries={
-            row["_id"]: row["text"] for row in _rows(folder / FILES[1]) if row["_id"] in judgements
+        documents=[Document(one.id, one.title, one.text) for one in beir.read_corpus(folder)],
+        queries={one.id: one.question for one in questions},
+        judgements={
+            one.id: {gold.document.removesuffix(".md"): gold.grade for gold in one.gold}
+            for one in questions
         },
-        judgements=judgements,
     )
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            yield json.loads(line)

@@ -1,6 +1,6 @@
 """Chroma's chunking evaluation: corpora, questions, and the excerpts that answer them.
 
-Metrics as in Smith and Troynikov, Evaluating Chunking Strategies for Retrieval, 2024, by character.
+Its metrics are the product's own, by character: `retrieval.eval.spans`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.beir import VARIABLE, CollectionMissing
+from retrieval.eval import spans
+from retrieval.eval.question import Span
+from retrieval.eval.spans import precision_omega, span_scores
 
 FOLDER = "chroma_chunking"
 QUESTIONS = "questions_df.csv"
-
-Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,11 @@ class Place:
     corpus: str
     start: int
     end: int
+
+    @property
+    def span(self) -> spans.Place:
+        """As the product's metrics see it."""
+        return spans.Place(self.corpus, self.start, self.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,36 +88,11 @@ def load(folder: Path | None) -> Evaluation:
 
 def score(question: Question, retrieved: Sequence[Place], chunks: Iterable[Place]) -> Scores:
     """How well these chunks answer, and how well the best of all `chunks` could."""
-    wanted = _length(question.excerpts)
-    hit = _overlap(question, retrieved)
-    total = sum(place.end - place.start for place in retrieved)
-    ideal = [place for place in chunks if _overlap(question, [place])]
-    covering = [(place.start, place.end) for place in ideal]
+    gold = [spans.Place(question.corpus, start, end) for start, end in question.excerpts]
+    found = span_scores(gold, [one.span for one in retrieved])
     return Scores(
-        recall=hit / wanted,
-        precision=hit / total,
-        precision_omega=_overlap(question, ideal) / _length([*covering, *question.excerpts]),
-        iou=hit / (total + wanted - hit),
+        recall=found.recall,
+        precision=found.precision,
+        precision_omega=precision_omega(gold, [one.span for one in chunks]),
+        iou=found.iou,
     )
-
-
-def _overlap(question: Question, places: Iterable[Place]) -> int:
-    """Characters of the excerpts that these chunks hold, each counted once."""
-    return _length(
-        [
-            (max(place.start, start), min(place.end, end))
-            for place in places
-            if place.corpus == question.corpus
-            for start, end in question.excerpts
-            if place.start < end and start < place.end
-        ]
-    )
-
-
-def _length(spans: Iterable[Span]) -> int:
-    """Characters under any of the spans."""
-    total, reached = 0, 0
-    for start, end in sorted(spans):
-        total += max(0, end - max(start, reached))
-        reached = max(reached, end)
-    return total

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+)
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -26,12 +33,14 @@ class Client:
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
 
-    async def require_knowledge_base(self, name: str) -> str:
-        """The id of the knowledge base of that name, which is made unless it exists."""
+    async def require_knowledge_base(
+        self, name: str, options: Mapping[str, object] | None = None
+    ) -> str:
+        """The id of the knowledge base of that name, which is made with these unless it exists."""
         async for base in self._pages(BASES, "knowledge_bases"):
             if base["name"] == name:
                 return base["uuid"]
-        made = await self._send("POST", BASES, json={"name": name})
+        made = await self._send("POST", BASES, json={"name": name, **(options or {})})
         return made["knowledge_base"]["uuid"]
 
     async def knowledge_base(self, base_id: str) -> dict[str, Any]:
@@ -46,11 +55,26 @@ class Client:
         """Send a file."""
         await self._send("POST", f"{BASES}/{base_id}/documents", files={"file": (name, data)})
 
+    async def index_versions(self, base_id: str) -> list[dict[str, Any]]:
+        """Those that are kept, oldest first."""
+        path = f"{BASES}/{base_id}/index_versions"
+        return [one async for one in self._pages(path, "index_versions")]
+
+    async def build_index_version(self, base_id: str, **settings: object) -> dict[str, Any]:
+        """Begin one beside the live one, which has these settings otherwise."""
+        path = f"{BASES}/{base_id}/index_versions"
+        return (await self._send("POST", path, json=settings))["index_version"]
+
+    async def index_version(self, base_id: str, version_id: str) -> dict[str, Any]:
+        """How it stands."""
+        path = f"{BASES}/{base_id}/index_versions/{version_id}"
+        return (await self._send("GET", path))["index_version"]
+
     async def retrieve(
-        self, base_id: str, query: str, *, alpha: float, num_results: int
+        self, base_id: str, query: str, *, num_results: int, **options: object
     ) -> list[dict[str, Any]]:
         """The passages, best first."""
-        asked = {"query": query, "alpha": alpha, "num_results": num_results}
+        asked = {"query": query, "num_results": num_results, **options}
         return (await self._send("POST", f"/v1/{base_id}/retrieve", json=asked))["results"]
 
     async def _pages(self, path: str, name: str) -> AsyncIterator[dict[str, Any]]:

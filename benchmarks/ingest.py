@@ -32,6 +32,7 @@ from benchmarks.terminal import err, out, progress_bars
 from benchmarks.watch import Seen, watching
 from kb.settings import Settings
 from retrieval.embedding.models import MODELS
+from retrieval.embedding.prepared import published
 from retrieval.embedding.weights import find_model_folder
 
 FOLDERS = (REPORTS, REFERENCED / "sources")
@@ -214,7 +215,7 @@ async def _index(
 def _peer(name: str, python: Path, folder: Path, paths: Sequence[Path], pages: int) -> Result:
     log, seen, before = folder / f"{name}.runs", Seen(), _processor_seconds()
     script = ROOT / "benchmarks" / "peers" / PEERS[name]
-    arguments = [str(log), MODEL.hub_id, str(_model_folder()), str(CHUNK_TOKENS)]
+    arguments = [str(log), published(MODEL).hub_id, str(_model_folder()), str(CHUNK_TOKENS)]
     with (
         subprocess.Popen(
             [str(python), str(script), *arguments, *map(str, paths)],

@@ -6,12 +6,13 @@ import asyncio
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
 from ingest.chunking import chunk
 from ingest.context import LlmRefused, Situate, situated
+from ingest.metadata import Declared, Gathered, gather, reads_file
 from ingest.parsing.document import ParsedDocument
 from ingest.parsing.errors import ParseError, ParserUnavailable
 from retrieval.chunk import Chunk
@@ -19,11 +20,12 @@ from retrieval.embedding.embedder import Embedder
 from retrieval.errors import ServiceError
 from retrieval.index import ChunkSettings, IndexVersion
 from retrieval.scope import Scope
-from retrieval.store import DocumentVersion, Store, Vector
+from retrieval.store import DocumentVersion, MetadataValue, Store, Vector
 
 PARSER_VERSION = "1"
 """Raised whenever the same bytes would give another canonical text: spans belong to one."""
 
+UNDECLARED = Declared()
 EMBEDDED_AT_ONCE = 128  # chunks of one document; some seconds' work
 
 Stage = Literal["fetch", "parse", "chunk", "embed", "write"]
@@ -110,6 +112,9 @@ class Outcome:
     notes: tuple[str, ...] = ()
     """What could not be read of a document that was read otherwise."""
 
+    metadata: Mapping[str, MetadataValue] = field(default_factory=dict[str, "MetadataValue"])
+    """What it can be filtered by."""
+
 
 class Indexer:
     """Parses, chunks, embeds and writes. Documents may be under way side by side."""
@@ -128,8 +133,9 @@ class Indexer:
         *,
         store: Store,
         embedder: Embedder,
+        declared: Declared = UNDECLARED,
     ) -> Outcome:
-        """Make the attempt's bytes what the document is found as.
+        """Make the attempt's bytes what the document is found as, with the metadata declared.
 
         A document that cannot be read is an `Outcome`, and its former version stays searchable.
         What may pass, such as a store that is away, is raised for the queue to try again.
@@ -153,6 +159,8 @@ class Indexer:
         }
         with _stage(attempt, "embed"):
             await _embed(fresh, known, embedder, attempt, chunks=len(set(hashes)))
+        gathered = await _gather(declared, document.item_name, parsed, attempt)
+        document = replace(document, metadata=gathered.values)
         with _stage(attempt, "write"):
             vectors = [known[digest] for digest in hashes]
             await store.replace(scope, index, document, chunks, vectors)
@@ -162,7 +170,8 @@ class Indexer:
             chunks=len(chunks),
             tokens=measured.tokens,
             embedded_chunks=len(fresh),
-            notes=tuple(_notes(parsed)),
+            notes=(*_notes(parsed), *gathered.notes),
+            metadata=gathered.values,
         )
 
     async def _chunks(
@@ -196,6 +205,13 @@ class Indexer:
             parsed = await self._parser.parse(data, name=document.item_name)
         await attempt.keep_parsed(parsed)
         return parsed
+
+
+async def _gather(
+    declared: Declared, item_name: str, parsed: ParsedDocument, attempt: Attempt
+) -> Gathered:
+    data = await attempt.data() if reads_file(declared, item_name) else b""
+    return await asyncio.to_thread(gather, declared, item_name, parsed, data)
 
 
 async def _embed(

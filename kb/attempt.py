@@ -7,19 +7,20 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ingest.indexing import StageRecord
+from ingest.indexing import UNDECLARED, StageRecord
+from ingest.metadata import Declared
 from ingest.parsing import wire
 from ingest.parsing.document import ParsedDocument
-from kb.catalog import documents, index_versions, ledger
+from kb.catalog import documents, index_versions, ledger, metadata
 from kb.catalog.documents import VersionState
 from kb.catalog.errors import NotFound
-from kb.catalog.ledger import Place
+from kb.catalog.ledger import Place, Unindexed
 from kb.service import Service
 from retrieval.errors import ServiceError
 from retrieval.index import IndexVersion
-from retrieval.postgres import scoped
+from retrieval.postgres import Connection, scoped
 from retrieval.scope import Scope
-from retrieval.store import Vector
+from retrieval.store import MetadataValue, Vector
 
 
 class NoLongerWanted(ServiceError):
@@ -34,6 +35,8 @@ class Attempt:
     ) -> None:
         self.index = index
         self.state = state
+        self.document = replace(state.document, source=str(state.data_source_id))
+        self.declared = UNDECLARED
         self.stages: list[StageRecord] = []
         self._service = service
         self._scope = scope
@@ -45,6 +48,29 @@ class Attempt:
             own = await index_versions.source_chunking(self._scope, conn, self.index.id)
         chunking = own.get(self.state.data_source_id, self.index.settings.chunking)
         return replace(self.index, settings=replace(self.index.settings, chunking=chunking))
+
+    async def read_declared(self) -> Declared:
+        """What the document's metadata is made from. Raises `NotFound` where it was deleted."""
+        document_id = self.document.document_id
+        async with scoped(self._service.pool, self._scope) as conn:
+            found = await metadata.declared(self._scope, conn, document_id)
+        if found is None:
+            raise NotFound(f"Document {document_id}.")
+        self.declared = found
+        return found
+
+    async def keep_metadata(self, values: Mapping[str, MetadataValue]) -> None:
+        """Keep what it was indexed with."""
+        async with scoped(self._service.pool, self._scope) as conn:
+            await metadata.keep(self._scope, conn, self._place, values)
+
+    async def missed(self, conn: Connection) -> list[Unindexed]:
+        """Itself, where what its metadata is made from was changed under way."""
+        document_id = self.document.document_id
+        now = await metadata.declared(self._scope, conn, document_id)
+        if now in (None, self.declared):
+            return []
+        return [Unindexed(document_id=document_id, place=self._place)]
 
     async def data(self) -> bytes:
         return await self._service.blobs.get(self._scope, self.state.sha256)

@@ -5,12 +5,23 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from kb.catalog.documents import Document
 from kb.job_bodies import IndexingJobBody
 from kb.service import Overview
-from retrieval.embedding.models import by_id
+from retrieval.embedding.models import uuid_of
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+class RerankingConfigBody(BaseModel):
+    """Whether answers are reranked unless a query says otherwise, as DigitalOcean renders it."""
+
+    enabled: bool
+    model: str | None = Field(exclude_if=_is_none)
 
 
 class KnowledgeBaseBody(BaseModel):
@@ -25,6 +36,7 @@ class KnowledgeBaseBody(BaseModel):
     region: str
     tags: list[str]
     is_public: bool = False
+    reranking_config: RerankingConfigBody
     last_indexing_job: IndexingJobBody | None
     documents: int
     documents_pending: int
@@ -40,10 +52,13 @@ class KnowledgeBaseBody(BaseModel):
             name=base.name,
             created_at=base.created_at,
             updated_at=base.updated_at,
-            embedding_model_uuid=by_id(base.embedding_model).uuid,
+            embedding_model_uuid=uuid_of(base.embedding_model),
             project_id=base.project_id,
             region=base.region,
             tags=base.tags,
+            reranking_config=RerankingConfigBody(
+                enabled=base.reranking_enabled, model=base.reranking_model
+            ),
             last_indexing_job=job and IndexingJobBody.of(job),
             documents=tally.documents,
             documents_pending=tally.pending,

@@ -8,17 +8,26 @@ from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
 from ingest.errors import IngestError
+from ingest.parsing.errors import NoSuchPage, PageTooLarge
 from kb.auth import Unauthorized
 from kb.blobs import BlobTooLarge
 from kb.catalog.errors import NameTaken, NotFound
+from kb.citations import InvalidSpan
+from kb.evaluations import NoLanguageModel, RunNotDone
 from kb.index_builds import IndexIsLive, IndexNotReady, NothingToRollBackTo
 from kb.item_names import InvalidItemName
+from kb.page_images import NoPageImages
+from kb.reranking import InvalidRerankingModel
 from kb.schedules import InvalidSchedule
 from kb.vault import LinkInvalid
 from retrieval.analysis import UnknownLanguage
-from retrieval.embedding.models import UnknownModel
+from retrieval.citation_uri import InvalidCitationUri
+from retrieval.embedding.models import InvalidDimensions, UnknownModel
 from retrieval.errors import RetrievalError, ServiceError
+from retrieval.eval.errors import InvalidDataset, NotComparable, UnknownMetric
 from retrieval.filters import InvalidFilter
+from retrieval.metadata_schema import InvalidMetadata, InvalidSchema
+from retrieval.path_pattern import InvalidPattern
 from retrieval.query import InvalidQuery
 from retrieval.store import IndexNotFound, StoreNotConfigured
 
@@ -41,16 +50,31 @@ TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (InvalidQuery, 400, "bad_request"),
     (InvalidFilter, 400, "bad_request"),
     (InvalidItemName, 400, "bad_request"),
+    (InvalidSpan, 400, "bad_request"),
+    (InvalidCitationUri, 400, "bad_request"),
+    (NoPageImages, 400, "bad_request"),
+    (PageTooLarge, 400, "bad_request"),
+    (NoSuchPage, 404, "not_found"),
     (InvalidSchedule, 400, "bad_request"),
     (IndexNotReady, 409, "conflict"),
     (IndexIsLive, 409, "conflict"),
     (NothingToRollBackTo, 409, "conflict"),
     (LinkInvalid, 403, "forbidden"),
     (UnknownModel, 400, "bad_request"),
+    (InvalidDimensions, 400, "bad_request"),
     (UnknownLanguage, 400, "bad_request"),
     (IngestError, 400, "bad_request"),
     (StoreNotConfigured, 400, "bad_request"),
+    (InvalidRerankingModel, 400, "bad_request"),
     (IndexNotFound, 404, "not_found"),
+    (InvalidSchema, 400, "bad_request"),
+    (InvalidMetadata, 400, "bad_request"),
+    (InvalidPattern, 400, "bad_request"),
+    (InvalidDataset, 400, "bad_request"),
+    (UnknownMetric, 400, "bad_request"),
+    (NotComparable, 400, "bad_request"),
+    (NoLanguageModel, 400, "bad_request"),
+    (RunNotDone, 409, "conflict"),
     (RetrievalError, 503, "service_unavailable"),
     (ServiceError, 503, "service_unavailable"),
     (OperationalError, 503, "service_unavailable"),

@@ -21,6 +21,7 @@ from psycopg_pool import PoolTimeout
 from ingest.context import LlmUnavailable
 from ingest.parsing.errors import ParserUnavailable
 from kb.postgres.pool import configure
+from retrieval.embedding.embedder import EmbeddingUnavailable
 from retrieval.errors import ServiceError
 from retrieval.postgres import Connection, Pool
 from retrieval.scope import Scope
@@ -32,12 +33,12 @@ STOP_SECONDS = 5.0  # for what is under way when a worker is told to stop; then 
 NO_HURRY_SECONDS = 86_400.0  # a worker that ends with the queue finishes what it has begun
 EVERY_FIVE_SECONDS = "* * * * * */5"
 
-TaskName = Literal["index_document", "read_sources", "remove", "run_schedule"]
+TaskName = Literal["index_document", "read_sources", "remove", "run_schedule", "evaluate"]
 
 # Reading a website takes hours. It must not keep documents waiting, nor they it.
 LANES: Mapping[str, tuple[TaskName, ...]] = {
     "default": ("index_document", "remove"),
-    "sources": ("read_sources", "run_schedule"),
+    "sources": ("read_sources", "run_schedule", "evaluate"),
 }
 SOURCES_AT_ONCE = 4
 
@@ -46,7 +47,15 @@ class TryAgain(ServiceError):
     """It did not work out this time; it is tried again."""
 
 
-TRANSIENT = (OperationalError, PoolTimeout, ParserUnavailable, LlmUnavailable, OSError, TryAgain)
+TRANSIENT = (
+    OperationalError,
+    PoolTimeout,
+    ParserUnavailable,
+    LlmUnavailable,
+    EmbeddingUnavailable,
+    OSError,
+    TryAgain,
+)
 
 Handle = Callable[[Scope, Mapping[str, UUID], int], Awaitable[None]]
 """Do what was put, with its ids; the number says which attempt this is, from 1.

@@ -18,7 +18,6 @@ from kb.embedders import Embedders
 from kb.settings import Settings
 from kb.wiring import Database, make_embedders, make_live_sources, open_service
 from kb.working import keep_alive, keep_working
-from retrieval.embedding.models import MODELS
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +62,8 @@ async def serve(
         with (
             _beside(_announce(server, lambda: on_ready(first_key))),
             _beside(keep_alive(database)),
-            _beside(asyncio.to_thread(embedders.get, MODELS[0])),  # so the first query need not
+            # So that the first query need not load it.
+            _beside(asyncio.to_thread(embedders.get, embedders.models.default)),
             _worker_thread(settings, database.dsn, embedders),
         ):
             loop = asyncio.get_running_loop()

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -14,7 +14,16 @@ from ingest.chunking.settings import chunk_settings
 from ingest.errors import InvalidChunking
 from ingest.indexing import PARSER_VERSION, StageRecord
 from kb.blobs import Blob, Blobs
-from kb.catalog import data_sources, documents, index_versions, jobs, keys, knowledge_bases, ledger
+from kb.catalog import (
+    data_sources,
+    documents,
+    index_versions,
+    jobs,
+    keys,
+    knowledge_bases,
+    ledger,
+    metadata,
+)
 from kb.dispatch import close_job, queue_document, queue_removal
 from kb.embedders import Embedders
 from kb.item_names import checked_item_name
@@ -31,13 +40,14 @@ from retrieval.index import (
     StoreName,
 )
 from retrieval.postgres import Connection, Pool, scoped
-from retrieval.query import Query
+from retrieval.query import Query, Reranking
 from retrieval.reranking.reranker import Reranker
 from retrieval.retrieval import Retrieval
 from retrieval.retriever import retrieve
 from retrieval.scope import Scope, TeamScope
 from retrieval.store import IndexNotFound, Store, StoreNotConfigured
 from retrieval.target import Index, Target
+from retrieval.understanding.chat import Chat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +72,9 @@ class Service:
         queue: Queue,
         default_store: StoreName = DEFAULT_STORE,
         reranker: Reranker | None = None,
-        has_llm: bool = False,
+        chat: Chat | None = None,
     ) -> None:
-        """`has_llm` says that workers can ask a language model for context lines."""
+        """With `chat` there is a language model, which workers ask for context lines, too."""
         self.pool = pool
         self.stores = stores
         self.default_store: StoreName = default_store
@@ -72,7 +82,7 @@ class Service:
         self.blobs = blobs
         self.queue = queue
         self.reranker = reranker
-        self._has_llm = has_llm
+        self.chat = chat
 
     async def retrieve(
         self, scope: Scope, query: Query, *, index_version_id: UUID | None = None
@@ -87,19 +97,37 @@ class Service:
         self, scopes: Sequence[Scope], query: Query, *, index_version_id: UUID | None = None
     ) -> Retrieval:
         """The read path, in several knowledge bases at once."""
+        query = await self._reranked_as_set(scopes, query)
 
         async def once() -> Retrieval:
-            targets = [await self._target(one, query, index_version_id) for one in scopes]
-            return await retrieve(targets, query, texts=self._texts, reranker=self.reranker)
+            targets = [await self.target(one, query, index_version_id) for one in scopes]
+            return await retrieve(
+                targets, query, texts=self._texts, reranker=self.reranker, chat=self.chat
+            )
 
         try:
             return await once()
         except IndexNotFound:  # another one was promoted and this one discarded in between
             return await once()
 
-    async def _target(self, scope: Scope, query: Query, index_version_id: UUID | None) -> Target:
+    async def _reranked_as_set(self, scopes: Sequence[Scope], query: Query) -> Query:
+        """The query, reranked where it says nothing of it and a knowledge base is set so."""
+        if query.reranking is not None:
+            return query if query.reranking.enabled else replace(query, reranking=None)
+        if self.reranker is None:
+            return query
+        are = await asyncio.gather(
+            *(knowledge_bases.is_reranked(scope, self.pool) for scope in scopes)
+        )
+        return replace(query, reranking=Reranking()) if any(are) else query
+
+    async def target(
+        self, scope: Scope, query: Query, index_version_id: UUID | None = None
+    ) -> Target:
+        """What the query is put to. Raises `NotFound` or `InvalidFilter`."""
         index = await self.index(scope, index_version_id)
-        return Target(scope=scope, index=index, filters=parse_filter(query.filters))
+        fields = await metadata.fields_of(scope, self.pool) if query.filters else None
+        return Target(scope=scope, index=index, filters=parse_filter(query.filters, fields))
 
     async def _texts(
         self, scope: Scope, places: Sequence[Place], *, parser: str
@@ -183,7 +211,7 @@ class Service:
 
     def require_llm_for(self, chunking: ChunkSettings) -> None:
         """Raises `InvalidChunking` where nobody is there to write the lines it asks for."""
-        if chunking.context == "llm" and not self._has_llm:
+        if chunking.context == "llm" and self.chat is None:
             raise InvalidChunking("The context llm needs KB_LLM_URL and KB_LLM_MODEL to be set.")
 
     async def overview(self, scope: Scope) -> Overview:

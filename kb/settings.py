@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from kb.postgres.embedded import default_data_dir
+from retrieval.embedding.entries import ModelEntry
 
 
 class Settings(BaseSettings):
@@ -34,6 +35,21 @@ class Settings(BaseSettings):
     embedding_precision: Literal["fp32", "int8"] = "int8"
     """int8 embeds 1.6 times as fast as fp32, at a cosine of 0.995 to the exact vectors and with the
     same ranking quality. A ready-made model.onnx is run as it is."""
+
+    embedding_models: tuple[ModelEntry, ...] = ()
+    """Further embedding models, as a JSON list; the README says what an entry has."""
+
+    embedding_model: str = "all-mini-lm-l6-v2"
+    """The id of the embedding model that a knowledge base gets unless it names another."""
+
+    embeddings_url: str | None = None
+    """An OpenAI-compatible API, as http://127.0.0.1:8000/v1, for models with an `endpoint`."""
+
+    embeddings_api_key: SecretStr | None = None
+    """The key that it is asked with."""
+
+    cached_queries: int = Field(default=1024, ge=0)
+    """Questions of each embedding model whose vectors are remembered; 0 remembers none."""
 
     embedding_threads: int | None = Field(default=None, ge=1)
     """Cores that embedding documents may use; all of them unless set. A query uses one."""
@@ -73,6 +89,24 @@ class Settings(BaseSettings):
 
     llm_api_key: SecretStr | None = None
     """The key that the language model is asked with."""
+
+    rerank_model: str | None = None
+    """The cross-encoder that reranks: one of fastembed's names or a folder, or what the model at
+    KB_RERANK_URL is called."""
+
+    rerank_url: str | None = None
+    """A server that reranks, as http://127.0.0.1:8000/v1; `/rerank` is put after it. In this
+    process unless set."""
+
+    rerank_kind: Literal["auto", "cohere", "tei"] = "auto"
+    """What that server speaks: TEI's format, or that of Cohere, Jina, vLLM, Infinity and llama.cpp;
+    auto finds out."""
+
+    rerank_api_key: SecretStr | None = None
+    """The key that it is asked with."""
+
+    rerank_timeout: float = Field(default=10, gt=0)
+    """Seconds that reranking one answer may take; past it the answer is in the fused order."""
 
     worker_concurrency: int = Field(default=4, ge=1)
     """Documents that one worker has under way at a time."""

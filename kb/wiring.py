@@ -16,7 +16,9 @@ from kb.queue import Queue
 from kb.service import Service
 from kb.settings import Settings
 from retrieval.embedding.embedder import Embedder
-from retrieval.embedding.models import EmbeddingModel
+from retrieval.embedding.entries import to_models
+from retrieval.embedding.models import MODELS, EmbeddingModel
+from retrieval.embedding.registry import Registry
 from retrieval.stores.pgvector import PgVectorStore
 
 if TYPE_CHECKING:  # what few commands need is imported where it is made
@@ -24,6 +26,10 @@ if TYPE_CHECKING:  # what few commands need is imported where it is made
     from kb.live_sources import LiveSources
     from kb.vault import Vault
     from kb.worker import Worker
+    from retrieval.reranking.reranker import Reranker
+    from retrieval.understanding.chat import Chat
+
+UNDERSTANDING_SECONDS = 20.0  # a question waits no longer for a language model
 
 Say = Callable[[str], None]
 
@@ -57,22 +63,34 @@ def open_database(settings: Settings, say: Say = say_nothing) -> Generator[Datab
 
 
 def make_embedders(settings: Settings, say: Say = say_nothing) -> Embedders:
-    """Loads models as they are asked for, from the first of the four places that has them."""
+    """Loads configured models as they are asked for.
+
+    Raises `IncompleteModel`, `ModelNamedTwice` or `UnknownModel` for settings that cannot be.
+    """
+    key = settings.embeddings_api_key
+    configured = to_models(
+        settings.embedding_models,
+        url=settings.embeddings_url,
+        api_key=key.get_secret_value() if key else None,
+    )
 
     def load(model: EmbeddingModel) -> Embedder:
-        from retrieval.embedding.fastembed_embedder import FastEmbedEmbedder
-        from retrieval.embedding.weights import find_model_folder
+        from retrieval.embedding.loading import load_embedder
 
-        folder = find_model_folder(
+        return load_embedder(
             model,
             model_dir=settings.model_dir,
             cache_dir=settings.data_dir / "models",
             precision=settings.embedding_precision,
+            threads=settings.embedding_threads,
             on_step=say,
         )
-        return FastEmbedEmbedder(model, folder, threads=settings.embedding_threads)
 
-    return Embedders(load)
+    return Embedders(
+        load,
+        Registry((*MODELS, *configured), default=settings.embedding_model),
+        cached_queries=settings.cached_queries,
+    )
 
 
 def make_blobs(settings: Settings) -> Blobs:
@@ -134,14 +152,16 @@ async def open_service(
     try:
         queue = Queue(pool)
         await queue.open()
-        yield Service(
-            pool=pool,
-            stores={"pgvector": PgVectorStore(pool)},
-            embedders=embedders,
-            blobs=make_blobs(settings),
-            queue=queue,
-            has_llm=settings.llm_url is not None and settings.llm_model is not None,
-        )
+        async with _open_reranker(settings) as reranker, _open_chat(settings) as chat:
+            yield Service(
+                pool=pool,
+                stores={"pgvector": PgVectorStore(pool)},
+                embedders=embedders,
+                blobs=make_blobs(settings),
+                queue=queue,
+                reranker=reranker,
+                chat=chat,
+            )
     finally:
         await pool.close()
 
@@ -163,6 +183,44 @@ async def open_worker(settings: Settings, service: Service) -> AsyncGenerator[Wo
     async with ParserJail(limits, ocr_languages=languages) as jail, _open_llm(settings) as situate:
         sync = Sync(service, make_live_sources(settings).open)
         yield Worker(service, jail, sync, concurrency=settings.worker_concurrency, situate=situate)
+
+
+@asynccontextmanager
+async def _open_reranker(settings: Settings) -> AsyncGenerator[Reranker | None]:
+    if settings.rerank_model is None:
+        yield None
+        return
+    from retrieval.embedding.fastembed_embedder import usable_cores
+    from retrieval.reranking.opening import open_reranker
+
+    key = settings.rerank_api_key
+    async with open_reranker(
+        settings.rerank_model,
+        url=settings.rerank_url,
+        kind=settings.rerank_kind,
+        api_key=key.get_secret_value() if key else None,
+        cache_dir=settings.data_dir / "models" / "rerankers",
+        threads=settings.embedding_threads or usable_cores(),
+        seconds=settings.rerank_timeout,
+    ) as reranker:
+        yield reranker
+
+
+@asynccontextmanager
+async def _open_chat(settings: Settings) -> AsyncGenerator[Chat | None]:
+    if settings.llm_url is None or settings.llm_model is None:
+        yield None
+        return
+    from retrieval.understanding.chat import open_chat
+
+    key = settings.llm_api_key
+    async with open_chat(
+        settings.llm_url,
+        model=settings.llm_model,
+        api_key=key.get_secret_value() if key else None,
+        seconds=UNDERSTANDING_SECONDS,
+    ) as chat:
+        yield chat
 
 
 @asynccontextmanager

@@ -9,11 +9,12 @@ from uuid import UUID
 
 from ingest.context import Situate
 from ingest.indexing import Indexer, Outcome, Parser, error_code
+from kb import evaluations
 from kb.attempt import Attempt, NoLongerWanted
-from kb.catalog import documents, index_versions, ledger
+from kb.catalog import documents, index_versions, ledger, metadata
 from kb.catalog.errors import NotFound
 from kb.catalog.ledger import Place, Started
-from kb.dispatch import close_job
+from kb.dispatch import close_job, queue_all
 from kb.queue import MAX_ATTEMPTS, TRANSIENT, TryAgain
 from kb.schedules import run_schedule
 from kb.service import Service
@@ -77,12 +78,18 @@ class Worker:
             del attempt
             await run_schedule(service, scope, ids["schedule_id"])
 
+        async def evaluate(scope: Scope, ids: Mapping[str, UUID], attempt: int) -> None:
+            await evaluations.ask_questions(
+                service, scope, ids["run_id"], is_last=attempt >= MAX_ATTEMPTS
+            )
+
         await service.queue.work(
             {
                 "index_document": index_document,
                 "read_sources": read_sources,
                 "remove": remove_marked,
                 "run_schedule": run_scheduled,
+                "evaluate": evaluate,
             },
             concurrency=self._concurrency,
             wait=wait,
@@ -133,13 +140,17 @@ class Worker:
         outcome = await self._indexer.index(
             scope,
             index,
-            state.document,
+            kept.document,
             kept,
             store=service.store(index),
             embedder=await asyncio.to_thread(service.embedders.get, model),
+            declared=await kept.read_declared(),
         )
         if outcome.status == "indexed":
             await kept.undo_if_deleted()
+            # Not in the transaction that ends it: a row changed twice in one has its foreign keys
+            # looked at again, and two that hold their job that way would wait for each other.
+            await kept.keep_metadata(outcome.metadata)
         return outcome
 
     async def _finish(
@@ -153,6 +164,7 @@ class Worker:
         service = self._service
         again = False
         async with scoped(service.pool, scope) as conn:
+            await metadata.lock(scope, conn, shared=True)
             if kept is not None:
                 await ledger.enter_stages(scope, conn, place, kept.stages, attempt=started.attempt)
                 if outcome.status == "indexed":
@@ -169,7 +181,10 @@ class Worker:
                     again = outcome.error_code in TRIED_AGAIN and (
                         failures < ledger.QUARANTINED_AFTER
                     )
-            if not again:
+            missed = await kept.missed(conn) if kept and outcome.status == "indexed" else []
+            if missed:
+                await queue_all(service.queue, scope, conn, missed, started.job_id)
+            elif not again:
                 await ledger.finish(scope, conn, place, outcome)
                 await close_job(service.queue, scope, conn, started.job_id)
         if again:

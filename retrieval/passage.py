@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from retrieval.citation_uri import CitationUri
 from retrieval.scope import Scope
 from retrieval.store import DocumentVersion, StoredChunk
 
@@ -23,9 +24,13 @@ class Citation:
     @property
     def uri(self) -> str:
         """A stable name of the span, good for as long as the document version is kept."""
-        return (
-            f"kb://{self.knowledge_base_id}/documents/{self.document.document_id}"
-            f"/versions/{self.document.version_id}?start={self.char_start}&end={self.char_end}"
+        return str(
+            CitationUri(
+                knowledge_base_id=self.knowledge_base_id,
+                document_id=self.document.document_id,
+                version_id=self.document.version_id,
+                span=(self.char_start, self.char_end),
+            )
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from retrieval.errors import RetrievalError
+from retrieval.understanding.understanding import Understanding
 
 FusionMode = Literal["weighted", "reciprocal_rank"]
 FUSION_MODES: tuple[FusionMode, ...] = get_args(FusionMode)
@@ -31,6 +32,9 @@ class Reranking:
 
     candidates: int = DEFAULT_RERANKED
     """1 to `MAX_RERANKED`: how many it reads, and never fewer than there are results."""
+
+    enabled: bool = True
+    """False leaves it out although a knowledge base is set to it."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.candidates <= MAX_RERANKED:
@@ -60,6 +64,17 @@ class Query:
     """As `parse_filter` takes them; each knowledge base has its own fields."""
 
     reranking: Reranking | None = None
+    """As the knowledge base is set, where this is None."""
+
+    understanding: Understanding | None = None
+    """Has a language model read the question first."""
+
+    sub_queries: tuple[str, ...] = ()
+    """Searched each by itself instead of the text; `understanding` makes them."""
+
+    hypothetical: str | None = None
+    """A passage whose meaning is searched together with the text's; so made, too."""
+
     expand: Expansion = "parent"
     """What comes with a passage: the parent chunk or sentence window where it has one, the chunks
     on either side of it, the section that it stands in, or nothing."""

@@ -12,6 +12,7 @@ from retrieval.passage import Passage
 from retrieval.query import Query
 from retrieval.store import Blend, Candidates, Reading, StoreQuery, Vector
 from retrieval.target import Target
+from retrieval.understanding.hypothetical import embed_with_hypothetical
 
 ATTEMPTS = 3  # at a search whose documents are replaced before they are read
 MIN_CANDIDATES = 100  # from each leg; see the figures in fusion.py
@@ -85,7 +86,12 @@ class _Asked:
     async def _embed(self) -> Vector | None:
         if self._query.alpha == 0:
             return None
-        return await asyncio.to_thread(self._target.index.embedder.embed_query, self._query.text)
+        embedder, query = self._target.index.embedder, self._query
+        if query.hypothetical is not None:
+            return await asyncio.to_thread(
+                embed_with_hypothetical, embedder, query.text, query.hypothetical
+            )
+        return await asyncio.to_thread(embedder.embed_query, query.text)
 
     @property
     def _text(self) -> str | None:
@@ -130,7 +136,7 @@ def _fusion(
 ) -> Fusion:
     if query.alpha in (0, 1):
         return OneLeg(by_meaning=query.alpha == 1)
-    models = {target.index.version.settings.embedding_model.id for target in targets}
+    models = {target.index.version.settings.embedding_model for target in targets}
     if len(models) > 1:
         # Their cosines are not of one scale: only the order in each knowledge base means anything.
         ranked = [ReciprocalRank.of(Pool.of([one]), query.alpha).scores for one in found]

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from retrieval.passage import Passage
 from retrieval.retrieval import CandidateReport, Retrieval
+from retrieval.understanding.understanding import UnderstandingMode, Understood
 
 
 class ResultModel(BaseModel):
@@ -118,6 +119,31 @@ class ResultReranking(ResultModel):
     """Why it was not applied; the results are in the fused order then."""
 
 
+class ResultUnderstanding(ResultModel):
+    """What a language model made of the question, where it was asked to."""
+
+    mode: UnderstandingMode
+    rewritten_query: str | None = Field(default=None, exclude_if=_is_none)
+    """Was searched instead of the question."""
+    sub_queries: list[str] | None = Field(default=None, exclude_if=_is_none)
+    """Were searched each by itself instead of the question."""
+    hypothetical_passage: str | None = Field(default=None, exclude_if=_is_none)
+    """Was searched by its meaning together with the question's."""
+    error: str | None = Field(default=None, exclude_if=_is_none)
+    """Why the question was searched as it is."""
+
+    @classmethod
+    def of(cls, understood: Understood) -> Self:
+        """As callers see it."""
+        return cls(
+            mode=understood.mode,
+            rewritten_query=understood.rewritten_query,
+            sub_queries=list(understood.sub_queries) or None,
+            hypothetical_passage=understood.hypothetical_passage,
+            error=understood.error,
+        )
+
+
 class ResultCandidate(ResultModel):
     """What a candidate scored in each stage. Ranks count from 1; null where it was not seen."""
 
@@ -150,6 +176,8 @@ class RetrieveResponse(ResultModel):
     """Send it as `cursor` with the same query for what comes next; null at the end."""
     reranking: ResultReranking | None = Field(default=None, exclude_if=_is_none)
     """Where reranking was asked for."""
+    understanding: ResultUnderstanding | None = Field(default=None, exclude_if=_is_none)
+    """Where it was asked for."""
     explanation: list[ResultCandidate] | None = Field(default=None, exclude_if=_is_none)
     """Where it was asked for: every candidate in its final order."""
 
@@ -172,6 +200,7 @@ class RetrieveResponse(ResultModel):
             and ResultReranking(
                 model=reranked.model, applied=reranked.applied, error=reranked.error
             ),
+            understanding=retrieval.understood and ResultUnderstanding.of(retrieval.understood),
             explanation=[_candidate(one) for one in retrieval.explanation] or None,
         )
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from retrieval.passage import Passage
 from retrieval.query import Query
 from retrieval.scope import Scope
+from retrieval.understanding.understanding import Understood
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,9 @@ class Retrieval:
 
     reranked: Reranked | None = None
     """None where it was not asked for."""
+
+    understood: Understood | None = None
+    """What a language model made of the question, where it was asked to."""
 
     explanation: tuple[CandidateReport, ...] = field(default=())
     """Every candidate in the order of the last stage, where that was asked for."""

@@ -12,11 +12,15 @@ from retrieval.expansion import Texts, expand
 from retrieval.explanation import explain
 from retrieval.passage import Passage
 from retrieval.query import InvalidQuery, Query
-from retrieval.ranking import Ranking, rank
+from retrieval.ranking import Ranking
 from retrieval.reranking.reranker import Reranker, RerankingFailed
 from retrieval.retrieval import CandidateReport, Omitted, Reranked, Retrieval
 from retrieval.selection import select
 from retrieval.target import Target
+from retrieval.understanding.chat import Chat
+from retrieval.understanding.merging import rank_all
+from retrieval.understanding.understand import understand
+from retrieval.understanding.understanding import Understood
 
 DEEPER = 4  # times as many candidates, where too many were left out
 
@@ -27,6 +31,7 @@ async def retrieve(
     *,
     texts: Texts,
     reranker: Reranker | None = None,
+    chat: Chat | None = None,
 ) -> Retrieval:
     """The best passages of the targets' knowledge bases, fewer where they hold fewer.
 
@@ -36,6 +41,7 @@ async def retrieve(
     versions = {target.scope.knowledge_base_id: target.index.version.number for target in targets}
     if not query.num_results:
         return Retrieval(passages=(), index_versions=versions)
+    query, understood = await _understood(query, chat)
     place = place_of(query.cursor, query, targets)
     end = min(place + query.num_results, MAX_DEPTH)
     found = await _Answer.of(targets, query, reranker, wanted=min(end + 1, MAX_DEPTH))
@@ -50,8 +56,25 @@ async def retrieve(
         omitted=tuple(omitted),
         next_cursor=cursor_at(end, query, targets) if len(found.passages) > end else None,
         reranked=found.reranked,
+        understood=understood,
         explanation=found.explanation(place, end, omitted) if query.explain else (),
     )
+
+
+async def _understood(query: Query, chat: Chat | None) -> tuple[Query, Understood | None]:
+    """The query as the language model reads it; as it is where it failed or was not asked."""
+    if query.understanding is None:
+        return query, None
+    if chat is None:
+        raise InvalidQuery("understanding: no language model is configured; leave it out.")
+    understood = await understand(query.text, query.understanding, chat)
+    meant = replace(
+        query,
+        text=understood.rewritten_query or query.text,
+        sub_queries=understood.sub_queries,
+        hypothetical=understood.hypothetical_passage,
+    )
+    return meant, understood
 
 
 class _Answer:
@@ -89,7 +112,13 @@ class _Answer:
         asked = query.reranking
         depth = max(wanted, asked.candidates) if asked else wanted
         while True:
-            ranking = await rank(targets, query, depth=depth, everything=query.explain)
+            ranking = await rank_all(
+                targets,
+                query,
+                query.sub_queries or (query.text,),
+                depth=depth,
+                everything=query.explain,
+            )
             scores, reranked = await _rerank(ranking, query, reranker, depth)
             answer = cls(ranking, query, scores, reranked)
             if len(answer.passages) >= wanted or answer.is_final or depth >= MAX_DEPTH:

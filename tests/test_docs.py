@@ -50,7 +50,10 @@ async def test_every_tool_and_every_argument_is_explained(service: Service) -> N
         raise NotImplementedError
 
     backend = Backend(
-        authenticate=nothing, retrieve=service.retrieve_from, list_knowledge_bases=nothing
+        authenticate=nothing,
+        retrieve=service.retrieve_from,
+        list_knowledge_bases=nothing,
+        read_citation=nothing,
     )
     for tool in await make_server(backend, version="0").list_tools():
         assert f"`{tool.name}" in README

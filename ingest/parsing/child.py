@@ -1,4 +1,4 @@
-"""One document's parse, in a process of its own that ends with it."""
+"""One task on one document, in a process of its own that ends with it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ingest.parsing import ocr, office, wire
+from ingest.parsing import ocr, office, pdf_page, tasks, wire
 from ingest.parsing.confinement import confine
 from ingest.parsing.detect import detect
 from ingest.parsing.errors import (
@@ -18,6 +18,7 @@ from ingest.parsing.errors import (
     UnsupportedFormat,
 )
 from ingest.parsing.limits import ParserLimits
+from ingest.parsing.page_image import PageRequest
 from ingest.parsing.parsers import load
 from ingest.parsing.programs import Programs
 
@@ -27,32 +28,35 @@ _OUT_OF_MEMORY = wire.encode_error(ParserOutOfMemory())
 def answer(
     channel: int,
     *,
+    task_size: int,
     size: int,
-    name: str,
     parsers: Mapping[str, str],
     limits: ParserLimits,
     folder: Path,
     programs: Programs,
     ocr_languages: Sequence[str],
 ) -> None:
-    """Read the document from the channel, parse it confined, and write the outcome there."""
+    """Read task and document from the channel, do it confined, and write the outcome there."""
     held = confine(limits, folder, readable=programs.folders())
     # LibreOffice reads what a document links to, so only where there is nothing it could reach.
     if programs.libreoffice is not None and {"landlock", "seccomp"} <= set(held):
         office.allow(Path(programs.libreoffice))
     ocr.use(ocr.Recogniser(programs.tesseract, ocr_languages, seconds=limits.ocr_seconds))
-    payload = outcome(channel, size=size, name=name, parsers=parsers)
+    payload = outcome(channel, task_size=task_size, size=size, parsers=parsers)
     if len(payload) > limits.output_bytes:
         payload = wire.encode_error(DocumentTooLarge(f"The result has {len(payload)} bytes."))
     _write(channel, len(payload).to_bytes(wire.HEADER_BYTES, "big"))
     _write(channel, payload)
 
 
-def outcome(channel: int, *, size: int, name: str, parsers: Mapping[str, str]) -> bytes:
-    """The encoded result or error of parsing what comes through the channel."""
+def outcome(channel: int, *, task_size: int, size: int, parsers: Mapping[str, str]) -> bytes:
+    """The encoded result or error of the task that comes through the channel."""
     try:
+        task = tasks.decode(_read(channel, task_size))
         data = _read(channel, size)
-        kind = detect(data, name)
+        if isinstance(task, PageRequest):
+            return wire.encode_pixels(pdf_page.render(data, task))
+        kind = detect(data, task.name)
         if kind not in parsers:
             raise UnsupportedFormat(f"Its kind is {kind}.")
         return wire.encode(load(parsers[kind])(data))

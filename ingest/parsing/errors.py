@@ -49,6 +49,18 @@ class DocumentTooLarge(ParseError):
     code = "document_too_large"
 
 
+class NoSuchPage(ParseError):
+    """The document has no such page."""
+
+    code = "no_such_page"
+
+
+class PageTooLarge(ParseError):
+    """The page would have too many pixels; ask for it at a smaller scale."""
+
+    code = "page_too_large"
+
+
 class ParserTimeout(ParseError):
     """Reading this file took too long and was stopped; split it, or raise the time limit."""
 
@@ -83,6 +95,8 @@ ERRORS: dict[str, type[ParseError]] = {
         EmptyDocument,
         ScannedDocument,
         DocumentTooLarge,
+        NoSuchPage,
+        PageTooLarge,
         ParserTimeout,
         ParserOutOfMemory,
         ParserCrashed,

@@ -1,4 +1,4 @@
-"""Parses untrusted files in child processes, so that none can harm or stall the service."""
+"""Reads untrusted files in child processes, so that none can harm or stall the service."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import count
 from typing import Any, Self
 
-from ingest.parsing import wire
+from ingest.parsing import tasks, wire
 from ingest.parsing.document import ParsedDocument
 from ingest.parsing.errors import (
     DocumentTooLarge,
@@ -24,6 +24,7 @@ from ingest.parsing.errors import (
     ParserUnavailable,
 )
 from ingest.parsing.limits import ParserLimits
+from ingest.parsing.page_image import PageRequest, Pixels
 from ingest.parsing.parsers import PARSERS
 from ingest.parsing.programs import Programs, find
 from ingest.parsing.telemetry import OPT_OUT
@@ -41,10 +42,11 @@ _FIXED_ENVIRONMENT = {
 
 
 class ParserJail:
-    """Parses documents, each in a short-lived child under limits and without a network.
+    """Parses documents and draws their pages, each time in a short-lived child under limits and
+    without a network.
 
-    The parsers are loaded once, in a process that starts with the first parse and again if it ever
-    dies. One jail serves one event loop; any number of parses may be under way.
+    The parsers are loaded once, in a process that starts with the first task and again if it ever
+    dies. One jail serves one event loop; any number of tasks may be under way.
     """
 
     def __init__(
@@ -82,15 +84,22 @@ class ParserJail:
 
     async def parse(self, data: bytes, *, name: str) -> ParsedDocument:
         """The document's text and structure. Any ParseError the parser raised is raised here."""
-        if len(data) > self._limits.input_bytes:
-            raise DocumentTooLarge(f"The file has {len(data)} bytes.")
-        async with self._slots:
-            payload = await (await self._running()).run(data, name)
+        payload = await self._do(tasks.ParseRequest(name=name[:255]), data)
         # A hundred megabytes of JSON would hold up everything else on this loop.
         return await asyncio.to_thread(wire.decode, payload)
 
+    async def render(self, data: bytes, request: PageRequest) -> Pixels:
+        """A page of a PDF, drawn. Any ParseError that came of it is raised here."""
+        return wire.decode_pixels(await self._do(request, data))
+
+    async def _do(self, task: tasks.Task, data: bytes) -> bytes:
+        if len(data) > self._limits.input_bytes:
+            raise DocumentTooLarge(f"The file has {len(data)} bytes.")
+        async with self._slots:
+            return await (await self._running()).run(task, data)
+
     async def close(self) -> None:
-        """Stop the parses under way and the process that holds the parsers."""
+        """Stop the tasks under way and the process that holds the parsers."""
         async with self._starting:
             if self._nursery is not None:
                 await self._nursery.close()
@@ -179,14 +188,16 @@ class _Nursery:
         nursery._listener = asyncio.create_task(nursery._listen())
         return nursery
 
-    async def run(self, data: bytes, name: str) -> bytes:
-        """Have a child parse this; the bytes it answered with."""
+    async def run(self, task: tasks.Task, data: bytes) -> bytes:
+        """Have a child do this; the bytes it answered with."""
+        told = tasks.encode(task)
         job = next(self._jobs)
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         ending = self._endings[job] = asyncio.get_running_loop().create_future()
         try:
-            self._order({"job": job, "size": len(data), "name": name[:255]}, theirs.fileno())
+            order = {"job": job, "task_size": len(told), "size": len(data)}
+            self._order(order, theirs.fileno())
         except OSError as exc:
             ours.close()
             self._endings.pop(job)
@@ -195,11 +206,11 @@ class _Nursery:
         finally:
             theirs.close()
         seconds = self._limits.wall_seconds
-        if _may_hold_scans(data):
+        if isinstance(task, tasks.ParseRequest) and _may_hold_scans(data):
             seconds += self._limits.ocr_seconds
         try:
             async with asyncio.timeout(seconds):
-                payload = await self._exchange(ours, data)
+                payload = await self._exchange(ours, told, data)
                 ended = await asyncio.shield(ending)
         except TimeoutError as exc:
             raise ParserTimeout(f"Limit: {seconds:g} s.") from exc
@@ -224,11 +235,11 @@ class _Nursery:
         if self._folder:
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
-    async def _exchange(self, ours: socket.socket, data: bytes) -> bytes | None:
-        """Send the document and read the answer; None where the child ended without one."""
+    async def _exchange(self, ours: socket.socket, told: bytes, data: bytes) -> bytes | None:
+        """Send task and document, and read the answer; None where the child ended without one."""
         reader, writer = await asyncio.open_connection(sock=ours)
         try:
-            sending = asyncio.create_task(_send(writer, data))
+            sending = asyncio.create_task(_send(writer, told, data))
             try:
                 size = int.from_bytes(await reader.readexactly(wire.HEADER_BYTES), "big")
                 if size > self._limits.output_bytes:
@@ -301,7 +312,8 @@ class _Nursery:
                 ending.set_exception(ParserUnavailable())
 
 
-async def _send(writer: asyncio.StreamWriter, data: bytes) -> None:
+async def _send(writer: asyncio.StreamWriter, told: bytes, data: bytes) -> None:
+    writer.write(told)
     writer.write(data)
     await writer.drain()
 

@@ -1,4 +1,4 @@
-"""The process that has the parsers loaded and forks a child for each document.
+"""The process that has the parsers loaded and forks a child for each task.
 
 Started by the jail as `python -m ingest.parsing.nursery`. Orders come over a socket, each with the
 child's own channel; what became of the children goes out over standard output. It has one thread
@@ -111,8 +111,8 @@ class _Nursery:
             os.closerange(4, max(self.events, null, channel, self.orders.fileno()) + 64)
             child.answer(
                 3,
+                task_size=order["task_size"],
                 size=order["size"],
-                name=order["name"],
                 parsers=self.parsers,
                 limits=self.limits,
                 folder=folder,

@@ -55,7 +55,7 @@ class _Unlettered:
 
 def parse(data: bytes) -> ParsedDocument:
     """Read a PDF's text layer; pages without one by OCR, where that is to be had."""
-    document = _open(data)
+    document = open_document(data)
     unlettered = _Unlettered()
     try:
         pages, heights = _read(document, unlettered)
@@ -74,7 +74,8 @@ def parse(data: bytes) -> ParsedDocument:
     return composer.finish(title=_sensible(title), page_count=len(heights))
 
 
-def _open(data: bytes) -> pdfium.PdfDocument:
+def open_document(data: bytes) -> pdfium.PdfDocument:
+    """Raises `EncryptedDocument` or `CorruptDocument`."""
     try:
         document = pdfium.PdfDocument(data)
     except pdfium.PdfiumError as exc:

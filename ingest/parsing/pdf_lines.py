@@ -66,7 +66,7 @@ class PageReader:
         """The page's lines in the order of its content."""
         lines: list[Line] = []
         start = 0
-        text = _characters(text_page)
+        text = characters(text_page)
         for raw in text.split("\r\n"):
             line = self._line(text_page, raw, start)
             start += len(raw) + 2
@@ -149,7 +149,7 @@ class PageReader:
         return bool(_BOLD_NAME.search(self._name.value))
 
 
-def _characters(page: Any) -> str:
+def characters(page: Any) -> str:
     """The page's text, one character for each index that PDFium knows."""
     count = pdfium_c.FPDFText_CountChars(page)
     if count <= 0:

@@ -1,10 +1,12 @@
-"""A parse's outcome as bytes. The sender may have been taken over by a hostile file: plain JSON,
-read with suspicion, and never anything that can name code."""
+"""A task's outcome as bytes. The sender may have been taken over by a hostile file: plain JSON and
+pixels, read with suspicion, and never anything that can name code."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -18,6 +20,7 @@ from ingest.parsing.document import (
     verify,
 )
 from ingest.parsing.errors import ERRORS, ParseError, ParserCrashed
+from ingest.parsing.page_image import MAX_PIXELS, Pixels
 
 HEADER_BYTES = 8
 """The length of a result, big-endian, before it."""
@@ -56,6 +59,12 @@ def encode(document: ParsedDocument) -> bytes:
     ).encode()
 
 
+def encode_pixels(pixels: Pixels) -> bytes:
+    """Width and height on a line, then the colours."""
+    head = json.dumps({"width": pixels.width, "height": pixels.height})
+    return head.encode() + b"\n" + pixels.rgb
+
+
 def encode_error(error: ParseError) -> bytes:
     """The error as bytes: its code and its particulars."""
     return json.dumps({"error": error.code, "detail": _printable(error.detail)}).encode()
@@ -63,16 +72,37 @@ def encode_error(error: ParseError) -> bytes:
 
 def decode(payload: bytes) -> ParsedDocument:
     """The document, or its error raised. ParserCrashed where the bytes are neither."""
-    try:
-        outcome = json.loads(payload)
-        if "error" in outcome:
-            raise ERRORS[_str(outcome["error"])](_printable(_str(outcome["detail"])))
-        document = _document(outcome)
+    with _suspicion():
+        document = _document(_outcome(payload))
         verify(document)
+    return document
+
+
+def decode_pixels(payload: bytes) -> Pixels:
+    """The picture, or its error raised. ParserCrashed where the bytes are neither."""
+    with _suspicion():
+        head, _, rgb = payload.partition(b"\n")
+        outcome = _outcome(head)
+        width, height = _int(outcome["width"]), _int(outcome["height"])
+        if min(width, height) < 1 or width * height > MAX_PIXELS or len(rgb) != width * height * 3:
+            raise ValueError(f"{width} by {height} pixels in {len(rgb)} bytes")
+    return Pixels(width=width, height=height, rgb=rgb)
+
+
+@contextmanager
+def _suspicion() -> Generator[None]:
+    try:
+        yield
     except (ValueError, TypeError, KeyError, IndexError, RecursionError) as exc:
         detail = str(exc) if isinstance(exc, ContractError) else type(exc).__name__
         raise ParserCrashed(f"Its result was malformed: {detail}.") from exc
-    return document
+
+
+def _outcome(payload: bytes) -> Any:
+    outcome = json.loads(payload)
+    if "error" in outcome:
+        raise ERRORS[_str(outcome["error"])](_printable(_str(outcome["detail"])))
+    return outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,29 +9,36 @@ from fastapi import FastAPI
 from starlette.routing import Route
 
 from kb import __version__
+from kb import citations as cited_texts
 from kb.api import (
+    citations,
     data_sources,
     document_versions,
     documents,
+    evaluations,
     health,
     index_versions,
     indexing_jobs,
     knowledge_bases,
+    metadata,
     models,
     problems,
     regions,
     retrieve,
     schedules,
     uploads,
+    why,
 )
 from kb.api.request_id import RequestIds
 from kb.auth import Authenticator
 from kb.data_sources import DataSources
 from kb.indexing_jobs import IndexingJobs
 from kb.live_sources import LiveSources
+from kb.page_images import confined_renderer
 from kb.service import Service
 from kb.uploads import Uploads
 from kb_mcp.server import Backend, KnowledgeBaseEntry, make_app
+from retrieval.citation_uri import CitationUri
 from retrieval.scope import TeamScope
 
 MCP_PATH = "/v1/mcp"
@@ -55,9 +62,11 @@ def create_app(
         allowed_origins=allowed_origins,
     )
 
+    renderer = confined_renderer(max_bytes=live_sources.max_bytes)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        async with mcp.router.lifespan_context(mcp):
+        async with renderer, mcp.router.lifespan_context(mcp):
             yield
 
     app = FastAPI(
@@ -71,6 +80,7 @@ def create_app(
     app.state.data_sources = DataSources(service, live_sources)
     app.state.indexing_jobs = IndexingJobs(service, vault)
     app.state.uploads = Uploads(service, vault, max_bytes=live_sources.max_bytes)
+    app.state.page_renderer = renderer
     app.state.authenticator = authenticator
     problems.install(app)
     app.add_middleware(RequestIds)
@@ -86,10 +96,14 @@ def create_app(
         data_sources.router,
         documents.router,
         document_versions.router,
+        metadata.router,
+        citations.router,
+        why.router,
         indexing_jobs.router,
         indexing_jobs.signed,
         schedules.router,
         index_versions.router,
+        evaluations.router,
         models.router,
         regions.router,
     ):
@@ -109,8 +123,12 @@ def _mcp_backend(service: Service, authenticator: Authenticator) -> Backend:
             for one in found
         ]
 
+    async def read_citation(scope: TeamScope, cited: CitationUri) -> str:
+        return await cited_texts.read(service, scope.knowledge_base(cited.knowledge_base_id), cited)
+
     return Backend(
         authenticate=authenticator.key,
         retrieve=service.retrieve_from,
         list_knowledge_bases=list_knowledge_bases,
+        read_citation=read_citation,
     )

@@ -7,11 +7,13 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, File, Form, Query, UploadFile
-from pydantic import BaseModel
+from pydantic import BaseModel, Json
 
 from kb.api.caller import KeyFirst, KnowledgeBaseScope, TheService
 from kb.api.paging import Links, Meta, Page
+from kb.api.text import JsonObject
 from kb.bodies import DocumentBody
+from kb.metadata import add_document as add_with_metadata
 
 router = APIRouter(
     prefix="/v2/gen-ai/knowledge_bases/{knowledge_base_uuid}/documents",
@@ -66,11 +68,17 @@ async def add_document(
     item_name: Annotated[
         str | None, Form(description="What to call it; the file's own name unless given")
     ] = None,
+    metadata: Annotated[
+        Json[JsonObject] | None,
+        Form(description="Values of declared fields, as a JSON object; what it had unless given"),
+    ] = None,
 ) -> AddedDocument:
     """Send a file. It is searchable once its status is `indexed`, its former version until then."""
-    added = await service.add_document(
-        scope, item_name=item_name or file.filename or "", data=_parts(file)
-    )
+    name, data = item_name or file.filename or "", _parts(file)
+    if metadata is None:
+        added = await service.add_document(scope, item_name=name, data=data)
+    else:
+        added = await add_with_metadata(service, scope, item_name=name, data=data, given=metadata)
     document = await service.document(scope, added.document_id)
     return AddedDocument(document=DocumentBody.of(document), queued=added.queued)
 

@@ -18,7 +18,6 @@ from kb.api.paging import Links, Meta, Page
 from kb.api.unset import OptionalLanguage, OptionalUuid
 from kb.index_builds import KeptIndex
 from retrieval.analysis import Language
-from retrieval.embedding.models import by_uuid
 from retrieval.index import StoreName
 
 router = APIRouter(
@@ -158,7 +157,7 @@ async def build_index_version(
     wanted = request or BuildRequest()
     live = (await service.index_version(scope)).settings
     given = wanted.embedding_model_uuid
-    model = by_uuid(given) if given else live.embedding_model
+    model = service.embedders.models.by_uuid(given) if given else live.embedding_model
     settings = replace(
         live,
         parser=PARSER_VERSION,

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, StringConstraints
 
+from kb import reranking
 from kb.api.caller import KeyFirst, KnowledgeBaseScope, Team, TheService, TheSources
 from kb.api.chunking import ChunkingOptions, chunking
 from kb.api.paging import Links, Meta, Page
@@ -16,7 +17,8 @@ from kb.api.source_request import DataSourceRequest, Described, InvalidDataSourc
 from kb.api.text import Text
 from kb.api.unset import OptionalLanguage, OptionalText, OptionalUuid, Unset
 from kb.bodies import KnowledgeBaseBody
-from retrieval.embedding.models import MODELS, by_uuid
+from kb.reranking import RerankingConfig
+from kb.service import Service
 from retrieval.index import StoreName
 
 router = APIRouter(
@@ -29,6 +31,18 @@ Name = Annotated[
 ]
 Tag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:_\-]{1,255}$")]
 OptionalName = Annotated[Name | None, Unset]
+
+
+class RerankingConfigRequest(BaseModel):
+    """Whether answers are reranked unless a query says otherwise."""
+
+    enabled: bool = False
+    model: OptionalText = None
+    """Its `id` among `/v2/gen-ai/models?usecases=MODEL_USECASE_RERANKING`."""
+
+    def checked(self, service: Service) -> RerankingConfig:
+        """Raises `InvalidRerankingModel`."""
+        return reranking.checked(service, enabled=self.enabled, model=self.model)
 
 
 class CreateKnowledgeBase(BaseModel):
@@ -47,6 +61,9 @@ class CreateKnowledgeBase(BaseModel):
     """Where chunks are kept; the installation's default unless given."""
     language: OptionalLanguage = None
     """What all documents are written in, as `en` or `de`; found out for each unless given."""
+    embedding_dimensions: int | None = None
+    """Fewer numbers in a vector than the embedding model gives, where it was trained for that."""
+    reranking_config: RerankingConfigRequest | None = None
     tags: list[Tag] | None = None
     project_id: Text | None = None
     region: Text | None = None
@@ -56,6 +73,7 @@ class UpdateKnowledgeBase(BaseModel):
     """What can be changed; absent fields stay."""
 
     name: OptionalName = None
+    reranking_config: RerankingConfigRequest | None = None
     tags: list[Tag] | None = None
     project_id: OptionalText = None
 
@@ -94,12 +112,17 @@ async def create_knowledge_base(
 
     Where something is wrong with one of the data sources, nothing is created.
     """
-    model = by_uuid(request.embedding_model_uuid) if request.embedding_model_uuid else MODELS[0]
+    models = service.embedders.models
+    given = request.embedding_model_uuid
+    model = (models.by_uuid(given) if given else models.default).shortened(
+        request.embedding_dimensions
+    )
     index_chunking = chunking(model, request.chunking_algorithm, request.chunking_options)
     wanted = [
         (one.described(), one.chunking(model, index_chunking)) for one in request.datasources or ()
     ]
     _refuse_one_file_twice([described for described, _ in wanted])
+    config = request.reranking_config and request.reranking_config.checked(service)
     for described, own_chunking in wanted:
         await sources.check(
             team,
@@ -121,6 +144,8 @@ async def create_knowledge_base(
     )
     scope = team.knowledge_base(overview.knowledge_base.id)
     try:
+        if config:
+            await reranking.configure(service, scope, config)
         for described, own_chunking in wanted:
             await sources.create(
                 scope,
@@ -161,10 +186,13 @@ async def get_knowledge_base(
 async def update_knowledge_base(
     scope: KnowledgeBaseScope, request: UpdateKnowledgeBase, service: TheService
 ) -> OneKnowledgeBase:
-    """Change the name, tags or project."""
+    """Change the name, tags, project or reranking."""
+    config = request.reranking_config and request.reranking_config.checked(service)
     overview = await service.update_knowledge_base(
         scope, name=request.name, tags=request.tags, project_id=request.project_id
     )
+    if config:
+        overview = await reranking.configure(service, scope, config)
     return OneKnowledgeBase(knowledge_base=KnowledgeBaseBody.of(overview))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -23,9 +23,13 @@ from retrieval.query import (
 )
 from retrieval.query import Reranking as QueryReranking
 from retrieval.results import RetrieveResponse
+from retrieval.understanding.understanding import Turn as QueryTurn
+from retrieval.understanding.understanding import Understanding as QueryUnderstanding
+from retrieval.understanding.understanding import UnderstandingMode
 
 router = APIRouter(tags=["retrieval"], route_class=KeyFirst)
 MAX_KNOWLEDGE_BASES = 20
+MAX_TURNS = 200
 
 
 class Reranking(BaseModel):
@@ -36,6 +40,25 @@ class Reranking(BaseModel):
     enabled: bool = False
     candidates: Annotated[int, Field(ge=1, le=MAX_RERANKED)] = DEFAULT_RERANKED
     """How many of the best candidates the reranker reads."""
+
+
+class Turn(BaseModel):
+    """What was said before the question."""
+
+    role: Literal["user", "assistant"]
+    text: Text
+
+
+class Understanding(BaseModel):
+    """A language model reads the question first."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    mode: UnderstandingMode
+    """`rewrite` makes a question of a conversation stand alone, `decompose` takes one apart that
+    asks for several things, `hyde` imagines an answer and searches its meaning, too."""
+    history: Annotated[list[Turn], Field(max_length=MAX_TURNS)] = []
+    """What was said before, oldest first; of a long conversation the end is read."""
 
 
 class RetrieveRequest(BaseModel):
@@ -65,7 +88,12 @@ class RetrieveRequest(BaseModel):
 
     reranking: Reranking | None = None
     """Has a model read the best candidates again. Refused where no reranker is configured; one that
-    fails leaves the fused order, and the response says so."""
+    fails leaves the fused order, and the response says so. As the knowledge base's
+    `reranking_config` has it unless given."""
+
+    understanding: Understanding | None = None
+    """Has a language model read the question first. Refused where none is configured; where it
+    fails the question is searched as it is, and the response says so."""
 
     expand: Expansion = "parent"
     """What comes with a passage as `parent_chunk_text`: the larger chunk it was cut from where
@@ -95,14 +123,23 @@ class RetrieveRequest(BaseModel):
 
     def to_query(self) -> Query:
         """Raises `InvalidQuery`."""
-        reranking = self.reranking if self.reranking and self.reranking.enabled else None
         return Query(
             text=self.query,
             num_results=self.num_results,
             alpha=self.alpha,
             fusion=self.fusion,
             filters=self.filters or {},
-            reranking=reranking and QueryReranking(candidates=reranking.candidates),
+            reranking=self.reranking
+            and QueryReranking(
+                candidates=self.reranking.candidates, enabled=self.reranking.enabled
+            ),
+            understanding=self.understanding
+            and QueryUnderstanding(
+                mode=self.understanding.mode,
+                history=tuple(
+                    QueryTurn(turn.role, turn.text) for turn in self.understanding.history
+                ),
+            ),
             expand=self.expand,
             max_tokens=self.max_tokens,
             min_score=self.min_score,

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from kb.catalog.errors import NotFound
 from retrieval.analysis import DEFAULT_LANGUAGE, Language
-from retrieval.embedding.models import by_id
+from retrieval.embedding.models import as_json, from_json
 from retrieval.index import ChunkSettings, IndexSettings, IndexVersion
 from retrieval.postgres import Connection, Pool, fetch, scope_settings
 from retrieval.scope import Scope
@@ -62,7 +62,7 @@ async def create(
         **_ids(scope),
         "index_version_id": index_version_id,
         "parser": settings.parser,
-        "embedding_model": settings.embedding_model.id,
+        "embedding_model": Jsonb(as_json(settings.embedding_model)),
         "chunking": Jsonb(asdict(settings.chunking)),
         "store": settings.store,
         "language": settings.language,
@@ -200,7 +200,7 @@ def _index_version(row: Sequence[Any]) -> IndexVersion:
         number=number,
         settings=IndexSettings(
             parser=parser,
-            embedding_model=by_id(embedding_model),
+            embedding_model=from_json(embedding_model),
             chunking=ChunkSettings(**chunking),
             store=store,
             language=language,

@@ -59,7 +59,7 @@ WHERE team_id = %(team_id)s AND knowledge_base_id = %(id)s AND id = %(index_vers
 
 -- name: promote
 UPDATE knowledge_bases k
-SET live_index_version_id = i.id, embedding_model = i.embedding_model, updated_at = now()
+SET live_index_version_id = i.id, embedding_model = i.embedding_model ->> 'id', updated_at = now()
 FROM index_versions i
 WHERE k.team_id = %(team_id)s AND k.id = %(id)s
     AND i.knowledge_base_id = k.id AND i.id = %(index_version_id)s;

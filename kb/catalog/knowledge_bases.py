@@ -15,7 +15,7 @@ from psycopg.rows import class_row
 from kb.catalog import index_versions
 from kb.catalog.errors import NameTaken, NotFound
 from retrieval.index import IndexSettings
-from retrieval.postgres import Connection
+from retrieval.postgres import Connection, Pool, fetch, scope_settings
 from retrieval.scope import Scope, TeamScope
 from retrieval.sql import load_queries
 
@@ -34,6 +34,10 @@ class KnowledgeBase:
     project_id: str
     region: str
     live_index_version_id: UUID | None
+    reranking_enabled: bool
+    """Queries that say nothing of it are reranked."""
+
+    reranking_model: str | None
     created_at: datetime
     updated_at: datetime
 
@@ -117,6 +121,21 @@ async def update(
     if updated is None:
         raise NotFound(f"Knowledge base {scope.knowledge_base_id}.")
     return updated
+
+
+async def set_reranking(
+    scope: Scope, conn: Connection, *, enabled: bool, model: str | None
+) -> None:
+    """Switch it on or off; without a model the one that there was stays. Raises `NotFound`."""
+    parameters = {**_ids(scope), "enabled": enabled, "model": model}
+    if (await conn.execute(QUERIES["set_reranking"], parameters)).rowcount == 0:
+        raise NotFound(f"Knowledge base {scope.knowledge_base_id}.")
+
+
+async def is_reranked(scope: Scope, pool: Pool) -> bool:
+    """Whether it is switched on, in a transaction of its own as a query needs it."""
+    rows = await fetch(pool, scope_settings(scope), QUERIES["is_reranked"], _ids(scope))
+    return bool(rows) and rows[0][0]
 
 
 async def delete(scope: Scope, conn: Connection) -> None:

@@ -7,13 +7,19 @@ INSERT INTO knowledge_bases (
 );
 
 -- name: get
-SELECT * FROM knowledge_bases WHERE team_id = %(team_id)s AND id = %(id)s;
+SELECT id, team_id, name, embedding_model, tags, project_id, region, live_index_version_id,
+    reranking_enabled, reranking_model, created_at, updated_at
+FROM knowledge_bases WHERE team_id = %(team_id)s AND id = %(id)s;
 
 -- name: named
-SELECT * FROM knowledge_bases WHERE team_id = %(team_id)s AND name = %(name)s;
+SELECT id, team_id, name, embedding_model, tags, project_id, region, live_index_version_id,
+    reranking_enabled, reranking_model, created_at, updated_at
+FROM knowledge_bases WHERE team_id = %(team_id)s AND name = %(name)s;
 
 -- name: list
-SELECT * FROM knowledge_bases WHERE team_id = %(team_id)s
+SELECT id, team_id, name, embedding_model, tags, project_id, region, live_index_version_id,
+    reranking_enabled, reranking_model, created_at, updated_at
+FROM knowledge_bases WHERE team_id = %(team_id)s
 ORDER BY created_at, id LIMIT %(limit)s OFFSET %(offset)s;
 
 -- name: count
@@ -24,7 +30,17 @@ UPDATE knowledge_bases
 SET name = coalesce(%(name)s, name), tags = coalesce(%(tags)s, tags),
     project_id = coalesce(%(project_id)s, project_id), updated_at = now()
 WHERE team_id = %(team_id)s AND id = %(id)s
-RETURNING *;
+RETURNING id, team_id, name, embedding_model, tags, project_id, region, live_index_version_id,
+    reranking_enabled, reranking_model, created_at, updated_at;
+
+-- name: set_reranking
+UPDATE knowledge_bases
+SET reranking_enabled = %(enabled)s, reranking_model = coalesce(%(model)s, reranking_model),
+    updated_at = now()
+WHERE team_id = %(team_id)s AND id = %(id)s;
+
+-- name: is_reranked
+SELECT reranking_enabled FROM knowledge_bases WHERE team_id = %(team_id)s AND id = %(id)s;
 
 -- name: delete
 DELETE FROM knowledge_bases WHERE team_id = %(team_id)s AND id = %(id)s;

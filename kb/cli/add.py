@@ -12,21 +12,27 @@ from rich.table import Table
 
 from kb.catalog.documents import Added, Document
 from kb.cli.following import follow_documents
+from kb.cli.metadata import read_given
 from kb.cli.session import Session, err, fail, out, session
+from kb.metadata import add_document
 from retrieval.errors import ServiceError
 from retrieval.scope import Scope
 
 READ_BYTES = 1024 * 1024
 
 
-async def add(knowledge_base: str, paths: Sequence[Path]) -> int:
-    """Send, index, and say what became of each file; 1 when one failed."""
+async def add(knowledge_base: str, paths: Sequence[Path], *, metadata: Sequence[str] = ()) -> int:
+    """Send, index, and say what became of each file; 1 when one failed.
+
+    `metadata` is given with each, as `key=value`.
+    """
     files = _files(paths)
     if not files:
         fail("There are no files in there.")
     async with session() as s:
         scope = await s.service.find_knowledge_base(s.team, knowledge_base)
-        added, refused = await _send(s, scope, files)
+        given = await read_given(s, scope, metadata) if metadata else None
+        added, refused = await _send(s, scope, files, given)
         queued = [one.document_id for one in added.values() if one.queued]
         done = await follow_documents(s, scope, queued) if queued else []
     return summarise(done, skipped=len(added) - len(queued), refused=refused)
@@ -55,7 +61,7 @@ def _named(paths: Sequence[Path]) -> Iterator[tuple[str, Path]]:
 
 
 async def _send(
-    s: Session, scope: Scope, files: dict[str, Path]
+    s: Session, scope: Scope, files: dict[str, Path], given: Mapping[str, object] | None
 ) -> tuple[dict[str, Added], dict[str, str]]:
     added: dict[str, Added] = {}
     refused: dict[str, str] = {}
@@ -68,10 +74,18 @@ async def _send(
     ) as progress:
         for name, path in progress.track(files.items(), description="Sending"):
             try:
-                added[name] = await s.service.add_document(scope, item_name=name, data=_parts(path))
+                added[name] = await _send_one(s, scope, name, path, given)
             except (ServiceError, OSError) as exc:
                 refused[name] = str(exc)
     return added, refused
+
+
+async def _send_one(
+    s: Session, scope: Scope, name: str, path: Path, given: Mapping[str, object] | None
+) -> Added:
+    if given is None:
+        return await s.service.add_document(scope, item_name=name, data=_parts(path))
+    return await add_document(s.service, scope, item_name=name, data=_parts(path), given=given)
 
 
 async def _parts(path: Path) -> AsyncIterator[bytes]:

@@ -10,7 +10,7 @@ from uuid import UUID
 import typer
 
 from kb import __version__
-from kb.cli import index_app, job_app, schedule_app, source_app
+from kb.cli import eval_app, index_app, job_app, metadata_app, schedule_app, source_app
 from kb.cli.parameters import (
     Alpha,
     Context,
@@ -23,6 +23,7 @@ from kb.cli.parameters import (
     OptionalStore,
     Store,
     Strategy,
+    UnderstandingMode,
     Wait,
     Yes,
 )
@@ -49,6 +50,8 @@ app.add_typer(source_app.app, name="source")
 app.add_typer(job_app.app, name="job")
 app.add_typer(schedule_app.app, name="schedule")
 app.add_typer(index_app.app, name="index")
+app.add_typer(metadata_app.app, name="metadata")
+app.add_typer(eval_app.app, name="eval")
 
 
 def _print_version(wanted: bool) -> None:
@@ -94,7 +97,9 @@ def up(
 def create(
     name: Annotated[str, typer.Argument(help="2 to 63 letters, digits, dashes and periods.")],
     *,
-    model: Annotated[str, typer.Option(help="Embedding model.")] = "all-mini-lm-l6-v2",
+    model: Annotated[
+        str | None, typer.Option(help="Embedding model; KB_EMBEDDING_MODEL unless given.")
+    ] = None,
     strategy: Annotated[Strategy, typer.Option(help="How documents are cut.")] = "section",
     max_chunk_size: Annotated[
         int | None, typer.Option(help="Tokens a chunk holds at most; the model's limit.")
@@ -186,6 +191,10 @@ def add(
     paths: Annotated[
         list[Path], typer.Argument(exists=True, help="Files, and folders to take whole.")
     ],
+    metadata: Annotated[
+        list[str] | None,
+        typer.Option(help="key=value for each of the files; may be given several times."),
+    ] = None,
 ) -> None:
     """Add files and folders, and wait until they are searchable.
 
@@ -194,7 +203,7 @@ def add(
     """
     from kb.cli import add as command
 
-    _run(command.add(knowledge_base, paths))
+    _run(command.add(knowledge_base, paths, metadata=metadata or []))
 
 
 @app.command(
@@ -222,8 +231,13 @@ def search(
     ] = "weighted",
     filters: Annotated[str | None, typer.Option(help="A JSON object.")] = None,
     rerank: Annotated[
-        bool, typer.Option("--rerank", help="Have a model read the best candidates again.")
-    ] = False,
+        bool | None,
+        typer.Option("--rerank/--no-rerank", help="Have a model read the best candidates again."),
+    ] = None,
+    understand: Annotated[
+        UnderstandingMode | None,
+        typer.Option(help="Have the language model take the question apart, or imagine an answer."),
+    ] = None,
     expand: Annotated[Expansion, typer.Option(help="What to show around each passage.")] = "parent",
     max_tokens: Annotated[
         int | None, typer.Option(min=1, help="The most that all texts together may take.")
@@ -250,6 +264,7 @@ def search(
     """
     from kb.cli import search as command
     from retrieval.query import Query, Reranking
+    from retrieval.understanding.understanding import Understanding
 
     def asking(text: str) -> Query:
         return Query(
@@ -258,7 +273,8 @@ def search(
             num_results=num_results,
             fusion=fusion,
             filters=command.read_filters(filters),
-            reranking=Reranking() if rerank else None,
+            reranking=None if rerank is None else Reranking(enabled=rerank),
+            understanding=None if understand is None else Understanding(mode=understand),
             expand=expand,
             max_tokens=max_tokens,
             min_score=min_score,
@@ -269,6 +285,64 @@ def search(
         )
 
     _run(command.search([knowledge_base, *(also or ())], query, asking, as_json=json))
+
+
+@app.command(
+    epilog="""Examples:
+
+    \b
+      kb why handbook "How long may a parcel wait?" desk.md
+      kb why handbook "pump" guide.pdf --filters '{"equals": {"key": "page_number", "value": 3}}'
+    """
+)
+def why(
+    knowledge_base: KnowledgeBase,
+    query: Annotated[str, typer.Argument(help="What was asked, in plain words.")],
+    document: Annotated[str, typer.Argument(help="Name or id of the document.")],
+    *,
+    alpha: Alpha = 0.5,
+    num_results: NumResults = 5,
+    fusion: Annotated[
+        FusionMode, typer.Option(help="How words and meaning are put together.")
+    ] = "weighted",
+    filters: Annotated[str | None, typer.Option(help="A JSON object.")] = None,
+    rerank: Annotated[
+        bool | None,
+        typer.Option("--rerank/--no-rerank", help="Have a model read the best candidates again."),
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, help="The most that all texts together may take.")
+    ] = None,
+    min_score: Annotated[float | None, typer.Option(help="Leave out what scores less.")] = None,
+    max_per_document: Annotated[
+        int | None, typer.Option(min=1, help="The most passages of one document.")
+    ] = None,
+    collapse_duplicates: Annotated[
+        bool, typer.Option("--collapse-duplicates", help="Show what is nearly the same once.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Say why a document is not among the answers to a question.
+
+    Give the options that the question was asked with.
+    """
+    from kb.cli import why as command
+    from kb.cli.search import read_filters
+    from retrieval.query import Query, Reranking
+
+    asked = Query(
+        text=query,
+        alpha=alpha,
+        num_results=num_results,
+        fusion=fusion,
+        filters=read_filters(filters),
+        reranking=None if rerank is None else Reranking(enabled=rerank),
+        max_tokens=max_tokens,
+        min_score=min_score,
+        max_per_document=max_per_document,
+        collapse_duplicates=collapse_duplicates,
+    )
+    _run(command.why(knowledge_base, asked, document, as_json=json))
 
 
 @app.command(epilog='Example: kb diff handbook "fault code E17" --version 2')

@@ -17,7 +17,6 @@ from kb.cli.session import fail, out, session
 from kb.cli.standings import standings
 from kb.service import Overview
 from retrieval.analysis import Language, checked_language
-from retrieval.embedding.models import by_id
 from retrieval.index import ChunkContext, ChunkStrategy, StoreName
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.\-]{1,62}")
@@ -41,7 +40,7 @@ class ChunkOptions(TypedDict):
 async def create(
     name: str,
     *,
-    model: str,
+    model: str | None,
     store: StoreName | None,
     language: Language | None,
     **chunking: Unpack[ChunkOptions],
@@ -49,9 +48,10 @@ async def create(
     """Make one, and print its id."""
     if not NAME.fullmatch(name):
         fail("A name has 2 to 63 letters, digits, dashes and periods, and begins with neither.")
-    embedding_model = by_id(model)
-    settings = chunk_settings(embedding_model, **chunking)
     async with session() as s:
+        models = s.service.embedders.models
+        embedding_model = models.default if model is None else models.by_id(model)
+        settings = chunk_settings(embedding_model, **chunking)
         made = await s.service.create_knowledge_base(
             s.team,
             name=name,

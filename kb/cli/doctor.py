@@ -17,7 +17,6 @@ from kb import __version__
 from kb.cli.session import out, read_settings
 from kb.settings import Settings
 from kb.wiring import make_embedders, open_database
-from retrieval.embedding.models import MODELS
 from retrieval.errors import ServiceError
 
 MIN_FREE_BYTES = 2 * 1024**3
@@ -87,7 +86,8 @@ def _database(settings: Settings) -> str:
 
 
 def _model(settings: Settings) -> str:
-    model = make_embedders(settings).get(MODELS[0]).model
+    embedders = make_embedders(settings)
+    model = embedders.get(embedders.models.default).model
     return f"{model.id}, {model.dimensions} dimensions ({settings.embedding_precision})"
 
 

@@ -15,7 +15,6 @@ from kb.cli.session import Session, fail, out, session
 from kb.cli.standings import standings
 from kb.index_builds import KeptIndex
 from retrieval.analysis import Language, checked_language
-from retrieval.embedding.models import by_id
 from retrieval.index import StoreName
 from retrieval.scope import Scope
 
@@ -62,7 +61,9 @@ async def build(
     async with session() as s:
         scope = await s.service.find_knowledge_base(s.team, knowledge_base)
         live = (await s.service.index_version(scope)).settings
-        embedding_model = live.embedding_model if model is None else by_id(model)
+        embedding_model = live.embedding_model
+        if model is not None:
+            embedding_model = s.service.embedders.models.by_id(model)
         settings = replace(
             live,
             parser=PARSER_VERSION,

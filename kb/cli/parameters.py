@@ -20,6 +20,7 @@ NumResults = Annotated[
 # Those of `retrieval.query` and `retrieval.index`, which would load numpy for the sake of `--help`.
 FusionMode = Literal["weighted", "reciprocal_rank"]
 Expansion = Literal["parent", "neighbours", "section", "none"]
+UnderstandingMode = Literal["decompose", "hyde"]  # a single question has no history to rewrite
 Strategy = Literal["section", "semantic", "hierarchical", "sentence_window", "fixed"]
 Context = Literal["none", "headers", "llm"]
 

@@ -14,7 +14,6 @@ from kb.embedders import Embedders
 from kb.settings import Settings
 from kb.wiring import Database, make_embedders, open_database
 from kb.working import keep_alive, keep_working
-from retrieval.embedding.models import MODELS
 from retrieval.errors import ServiceError
 
 
@@ -27,7 +26,7 @@ def worker(*, concurrency: int | None) -> None:
     try:
         with open_database(settings, tell) as database:
             embedders = make_embedders(settings, tell)
-            embedders.get(MODELS[0])  # a machine without it is better told now
+            embedders.get(embedders.models.default)  # a machine without it is better told now
             asyncio.run(_work(settings, database, embedders))
     except ServiceError as exc:
         fail(str(exc))

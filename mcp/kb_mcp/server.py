@@ -14,6 +14,7 @@ from fastmcp.server.dependencies import get_access_token
 from mcp_types import ToolAnnotations
 from pydantic import BaseModel, Field
 
+from kb_mcp.resources import ReadCitation, add_citations
 from retrieval.errors import ServiceError
 from retrieval.filters import FIELDS
 from retrieval.query import DEFAULT_ALPHA, DEFAULT_RESULTS, Expansion, Query, Reranking
@@ -58,6 +59,7 @@ class Backend:
 
     retrieve: Retrieve
     list_knowledge_bases: Callable[[TeamScope], Awaitable[list[KnowledgeBaseEntry]]]
+    read_citation: ReadCitation
 
 
 def make_app(
@@ -143,8 +145,12 @@ def make_server(backend: Backend, *, version: str) -> FastMCP[Any]:
             int | None, Field(ge=1, description="The most passages of one document.")
         ] = None,
         reranking: Annotated[
-            bool, Field(description="Has a model read the best candidates again, if there is one.")
-        ] = False,
+            bool | None,
+            Field(
+                description="Has a model read the best candidates again, if there is one; as the"
+                " knowledge base is set unless given."
+            ),
+        ] = None,
         cursor: Annotated[
             str | None,
             Field(description="next_cursor of an earlier answer to the same query."),
@@ -166,7 +172,7 @@ def make_server(backend: Backend, *, version: str) -> FastMCP[Any]:
                 expand=expand,
                 max_tokens=max_tokens,
                 max_per_document=max_per_document,
-                reranking=Reranking() if reranking else None,
+                reranking=None if reranking is None else Reranking(enabled=reranking),
                 cursor=cursor,
             )
             scopes = [caller.knowledge_base(one) for one in ids]
@@ -174,6 +180,7 @@ def make_server(backend: Backend, *, version: str) -> FastMCP[Any]:
         except ServiceError as exc:
             raise ToolError(str(exc)) from exc
 
+    add_citations(server, backend.read_citation, caller=_caller)
     assert list_knowledge_bases
     assert retrieve_knowledge_base
     return server

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from retrieval.embedding.models import EmbeddingModel
+from retrieval.errors import RetrievalError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -16,11 +17,27 @@ if TYPE_CHECKING:
 Vectors = NDArray[np.float32]
 
 
+class EmbeddingUnavailable(RetrievalError):
+    """The embedding server does not answer; try again in a moment."""
+
+    def __init__(self, detail: str = "", *, after: float = 0) -> None:
+        super().__init__(detail)
+        self.after = after
+        """Seconds that the server asks to wait."""
+
+
+class EmbeddingRefused(RetrievalError):
+    """The embedding server gives no usable vectors; check its address, the key and the model's
+    name and dimensions in KB_EMBEDDING_MODELS."""
+
+
 class Embedder(Protocol):
     """Texts in, vectors of length 1 out, so that a dot product is a cosine.
 
     Methods block while they compute: call them on a thread. They may be called from any number
-    of threads at once, and a query does not wait for a long list of passages to finish.
+    of threads at once, and a query does not wait for a long list of passages to finish. One that
+    asks a server raises EmbeddingUnavailable where the same call may succeed later, else
+    EmbeddingRefused.
     """
 
     @property
@@ -51,3 +68,10 @@ class Embedder(Protocol):
     def count_tokens(self, text: str) -> int:
         """Tokens `text` takes as a passage, before any is cut off: prefix and specials included."""
         ...
+
+
+def to_unit_length(vectors: NDArray[Any]) -> Vectors:
+    """The vectors, or the single one, divided by their length; a zero stays one."""
+    exact = np.asarray(vectors, np.float64)  # squares of half-precision numbers overflow
+    lengths = np.linalg.norm(exact, axis=-1, keepdims=True)
+    return (exact / np.where(lengths, lengths, 1)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""An embedder that runs a prepared model folder on this machine, through fastembed."""
+"""An embedder that runs a model folder on this machine, through fastembed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from threading import Lock, Semaphore
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from retrieval.embedding.embedder import Vectors
+from retrieval.embedding.embedder import Vectors, to_unit_length
+from retrieval.embedding.fastembed_names import name_in_fastembed
 from retrieval.embedding.models import EmbeddingModel
+from retrieval.embedding.tokenizer import read_tokenizer
 from retrieval.errors import RetrievalError
 
 if TYPE_CHECKING:
@@ -44,41 +46,36 @@ class FastEmbedEmbedder:
         *,
         threads: int | None = None,
     ) -> None:
-        """`folder` as `weights.find_model_folder` gives it; `threads` for passages, else all cores.
+        """`folder` with the files that fastembed reads; `threads` for passages, else all cores.
 
-        Raises UnloadableModel.
+        Raises UnloadableModel and UnknownPooling.
         """
         from fastembed import TextEmbedding
         from fastembed.text.onnx_text_model import OnnxTextModel
-        from tokenizers import Tokenizer
 
         self._model = model
-        self._threads = threads or _usable_cores()
+        self._threads = threads or usable_cores()
         self._next, self._running = Lock(), Semaphore(self._threads)
+        name = name_in_fastembed(model, folder)
         try:
             self._runtime = TextEmbedding(
-                model.hub_id,
+                name,
                 cache_dir=str(folder),  # unused, but fastembed makes a folder of its own otherwise
-                threads=1,
                 specific_model_path=str(folder),
             )
-            assert isinstance(self._runtime.model, OnnxTextModel)
-            self._runtime.model.model = _session(folder / "model.onnx")
+            runtime = cast(Any, self._runtime.model)
+            if isinstance(self._runtime.model, OnnxTextModel):  # the others compute with numpy
+                runtime.model = _session(folder / runtime.model_description.model_file)
             # An export's own limit may be another one, such as the length of its position table.
-            assert self._runtime.model.tokenizer is not None
-            self._runtime.model.tokenizer.enable_truncation(  # pyright: ignore[reportUnknownMemberType] its **kwargs have no type
-                model.max_tokens
-            )
+            runtime.tokenizer.enable_truncation(model.max_tokens)
             size = self.embed_query("").size
-            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            self._tokenizer = read_tokenizer(folder / "tokenizer.json")
         except Exception as exc:  # onnxruntime's and tokenizers' errors share no other base
             raise UnloadableModel(f"{folder}: {exc}") from exc
         if size != model.dimensions:
             raise UnloadableModel(
                 f"{folder} gives vectors of {size} numbers; {model.id} has {model.dimensions}."
             )
-        self._tokenizer.no_truncation()
-        self._tokenizer.no_padding()
 
     @property
     def model(self) -> EmbeddingModel:
@@ -93,14 +90,17 @@ class FastEmbedEmbedder:
 
         def embed(row: int) -> None:
             with self._turn():
-                vectors[row] = self._embed(self._model.passage_prefix + texts[row])
+                # Never `parallel`: its worker processes import the caller's main module again.
+                found = self._runtime.passage_embed([self._model.passage_prefix + texts[row]])
+                vectors[row] = to_unit_length(next(iter(found)))
 
         with ThreadPoolExecutor(self._threads) as pool:
             list(pool.map(embed, range(len(texts))))
         return vectors
 
     def embed_query(self, text: str) -> Vectors:
-        return self._embed(self._model.query_prefix + text)
+        found = self._runtime.query_embed(self._model.query_prefix + text)
+        return to_unit_length(next(iter(found)))
 
     def count_tokens(self, text: str) -> int:
         return len(self._tokenizer.encode(self._model.passage_prefix + text))
@@ -115,12 +115,8 @@ class FastEmbedEmbedder:
         finally:
             self._running.release()
 
-    def _embed(self, text: str) -> Vectors:
-        # Never `parallel`: its worker processes import the caller's main module again.
-        return np.asarray(next(iter(self._runtime.embed(text))), np.float32)
 
-
-def _usable_cores() -> int:
+def usable_cores() -> int:
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))  # a container may have fewer than the machine
     return os.cpu_count() or 1

@@ -8,13 +8,12 @@ HF_HUB_OFFLINE, and with deadlines of our own.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from pathlib import Path
 from threading import Thread
 
-from retrieval.embedding.models import EmbeddingModel
 from retrieval.errors import RetrievalError
 
 READ_TIMEOUT_S = 10.0
@@ -35,31 +34,36 @@ def default_endpoint() -> str:
 
 
 def fetch(
-    model: EmbeddingModel,
+    hub_id: str,
     names: Sequence[str],
     into: Path,
     *,
+    revision: str,
+    optional: Collection[str] = (),
     endpoint: str | None = None,
     timeout: float = 2.0,
 ) -> None:
-    """Download the named files of the model's pinned commit into the folder `into`.
+    """Download the named files of a model's branch, tag or commit into the folder `into`.
 
-    `timeout`, in seconds, is all the time the hub has to deliver the first file, name lookup
-    included: name a small one first. Raises HubUnavailable; the caller checks the hashes.
+    Those of them that are `optional` may be missing there. `timeout`, in seconds, is all the time
+    the hub has to deliver the first file, name lookup included: name a small one first.
+    Raises HubUnavailable; the caller checks the hashes.
     """
 
     from huggingface_hub import hf_hub_url  # takes a second: before the clock is started
 
     def download(name: str) -> None:
-        url = hf_hub_url(model.hub_id, name, revision=model.hub_revision, endpoint=endpoint)
-        _download(url, into / name, connect_timeout=timeout)
+        url = hf_hub_url(hub_id, name, revision=revision, endpoint=endpoint)
+        path = into / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _download(url, path, connect_timeout=timeout, may_be_missing=name in optional)
 
     _within(timeout, lambda: download(names[0]))
     for name in names[1:]:
         download(name)
 
 
-def _download(url: str, path: Path, *, connect_timeout: float) -> None:
+def _download(url: str, path: Path, *, connect_timeout: float, may_be_missing: bool) -> None:
     import httpx
     from huggingface_hub import get_session
     from huggingface_hub.utils import (
@@ -68,21 +72,21 @@ def _download(url: str, path: Path, *, connect_timeout: float) -> None:
 
     deadline = time.monotonic() + FILE_DEADLINE_S
     try:
-        with (
-            get_session().stream(
-                "GET",
-                url,
-                headers=build_hf_headers(),
-                follow_redirects=True,
-                timeout=httpx.Timeout(READ_TIMEOUT_S, connect=connect_timeout),
-            ) as response,
-            path.open("wb") as file,
-        ):
+        with get_session().stream(
+            "GET",
+            url,
+            headers=build_hf_headers(),
+            follow_redirects=True,
+            timeout=httpx.Timeout(READ_TIMEOUT_S, connect=connect_timeout),
+        ) as response:
+            if may_be_missing and response.status_code == 404:
+                return
             response.raise_for_status()
-            for block in response.iter_bytes():
-                file.write(block)
-                if time.monotonic() > deadline:
-                    raise TimeoutError(f"no end after {FILE_DEADLINE_S:.0f} s")
+            with path.open("wb") as file:
+                for block in response.iter_bytes():
+                    file.write(block)
+                    if time.monotonic() > deadline:
+                        raise TimeoutError(f"no end after {FILE_DEADLINE_S:.0f} s")
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as exc:
         raise HubUnavailable(f"{url}: {str(exc) or type(exc).__name__}") from exc
 

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from retrieval.embedding.models import EmbeddingModel
 from retrieval.embedding.onnx_bert import GRAPH_VERSION, Precision, build
+from retrieval.embedding.sources import PublishedWeights
 from retrieval.errors import RetrievalError
 
 KEPT_FILES = ("config.json", "special_tokens_map.json", "tokenizer.json")
@@ -44,7 +45,18 @@ class CacheNotWritable(RetrievalError):
 
 def folder_for(model: EmbeddingModel, cache_dir: Path, precision: Precision) -> Path:
     """Where the prepared model belongs. Other weights or another graph have another folder."""
-    return cache_dir / model.id / f"{model.sha256[:12]}-{precision}-{GRAPH_VERSION}"
+    return folder_of(model.id, published(model).sha256, cache_dir, precision)
+
+
+def folder_of(model_id: str, sha256: str, cache_dir: Path, precision: Precision) -> Path:
+    """The same, by the hash of the weights."""
+    return cache_dir / model_id / f"{sha256[:12]}-{precision}-{GRAPH_VERSION}"
+
+
+def published(model: EmbeddingModel) -> PublishedWeights:
+    """Where the weights of a model that comes with this service are published."""
+    assert isinstance(model.source, PublishedWeights)
+    return model.source
 
 
 def lacking(folder: Path, names: tuple[str, ...] = PREPARED_FILES) -> list[str]:
@@ -72,6 +84,18 @@ def prepare(
     """
     check(model, source)
     folder = folder_for(model, cache_dir, precision)
+    return build_once(model, source, folder, precision=precision, on_step=on_step)
+
+
+def build_once(
+    model: EmbeddingModel,
+    source: Path,
+    folder: Path,
+    *,
+    precision: Precision,
+    on_step: Callable[[str], None],
+) -> Path:
+    """Make the prepared folder of the files in `source`, as `prepare` does after its check."""
     if not lacking(folder):
         return folder
     on_step(f"Building the ONNX graph of {model.name} ({precision}); this happens once.")
@@ -82,7 +106,7 @@ def prepare(
         for name in KEPT_FILES:
             shutil.copyfile(source / name, ready / name)
         _write_tokenizer_config(model, source, ready)
-        _put_in_place(ready, folder, scratch)
+        put_in_place(ready, folder, scratch, PREPARED_FILES)
     return folder
 
 
@@ -106,16 +130,41 @@ def scratch_in(parent: Path) -> Generator[Path]:
 def check(model: EmbeddingModel, source: Path) -> None:
     """Raise unless `source` has all the published files, and the two that matter are the right
     ones. Reads 90 MB for MiniLM: about 0.1 s."""
-    if missing := lacking(source, SOURCE_FILES):
-        raise UnusableWeights(f"{source} has no {', '.join(missing)}.")
-    expected = {"model.safetensors": model.sha256, "tokenizer.json": model.tokenizer_sha256}
+    require(source, SOURCE_FILES)
+    weights = published(model)
+    expected = {"model.safetensors": weights.sha256, "tokenizer.json": weights.tokenizer_sha256}
     for name, sha256 in expected.items():
-        with (source / name).open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = sha256_of(source / name)
         if found != sha256:
             raise WeightsMismatch(
                 f"{source / name} has SHA-256 {found}; {model.id} was published with {sha256}."
             )
+
+
+def require(folder: Path, names: tuple[str, ...]) -> None:
+    """Raise UnusableWeights unless all the files are in the folder."""
+    if missing := lacking(folder, names):
+        raise UnusableWeights(f"{folder} has no {', '.join(missing)}.")
+
+
+def sha256_of(path: Path) -> str:
+    """In hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def put_in_place(ready: Path, folder: Path, scratch: Path, names: tuple[str, ...]) -> None:
+    """Rename a folder with all these files to where it belongs, unless another process did."""
+    for name in names:  # a crash must not leave the name without the bytes
+        with (ready / name).open("rb") as file:
+            os.fsync(file.fileno())
+    try:
+        ready.rename(folder)
+    except OSError:
+        if not lacking(folder, names):
+            return  # another process was first
+        folder.rename(scratch / "incomplete")
+        ready.rename(folder)
 
 
 def _sweep(parent: Path) -> None:
@@ -134,16 +183,3 @@ def _write_tokenizer_config(model: EmbeddingModel, source: Path, ready: Path) ->
     config.pop("max_length", None)  # fastembed would take the smaller of the two
     config["model_max_length"] = model.max_tokens
     (ready / name).write_text(json.dumps(config, indent=2), "utf-8")
-
-
-def _put_in_place(ready: Path, folder: Path, scratch: Path) -> None:
-    for name in PREPARED_FILES:  # a crash must not leave the name without the bytes
-        with (ready / name).open("rb") as file:
-            os.fsync(file.fileno())
-    try:
-        ready.rename(folder)
-    except OSError:
-        if not lacking(folder):
-            return  # another process was first
-        folder.rename(scratch / "incomplete")
-        ready.rename(folder)

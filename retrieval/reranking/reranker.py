@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import tanh
 from typing import Protocol
 
 from retrieval.errors import RetrievalError
@@ -17,7 +18,7 @@ class Reranker(Protocol):
 
     @property
     def model(self) -> str:
-        """What it is called in answers."""
+        """What it is called in answers; see `model_id`."""
         ...
 
     async def rerank(self, query: str, passages: Sequence[str]) -> list[float]:
@@ -26,3 +27,13 @@ class Reranker(Protocol):
         Raises `RerankingFailed`.
         """
         ...
+
+
+def model_id(name: str) -> str:
+    """`bge-reranker-v2-m3` for `BAAI/bge-reranker-v2-m3`, or for a folder of that name."""
+    return name.rstrip("/").rpartition("/")[2].lower()
+
+
+def probability(logit: float) -> float:
+    """The logistic function, which no logit is too large for."""
+    return 0.5 * (1 + tanh(logit / 2))

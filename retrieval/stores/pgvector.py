@@ -44,6 +44,7 @@ from retrieval.stores.pgvector_filters import compile_filter
 QUERIES = load_queries(Path(__file__).with_name("pgvector.sql"))
 EVERY_CHUNK = -1  # the pseudo-term whose frequency is the number of chunks
 MIN_EF_SEARCH = 100  # recall@10 0.995 on 100,000 vectors; 40, the default, gives 0.985
+FEW = 1000  # chunks that pass a filter and are ranked exactly, without the graph
 WRITTEN_AT_ONCE = 256  # chunks of one document
 MAX_EF_SEARCH = 1000  # pgvector's own limit
 
@@ -149,15 +150,18 @@ class PgVectorStore:
         if vector is None:
             return {}
         condition, parameters = compile_filter(filters)
+        name = "search_semantic" if filters is None else "search_semantic_filtered"
         rows = await self._fetch(
             scope,
             index,
-            _query("search_semantic", index.id, condition.as_string()),
-            {**parameters, "vector": _literal(vector), "limit": limit},
+            _query(name, index.id, condition.as_string()),
+            {**parameters, "vector": _literal(vector), "limit": limit, "few": FEW},
             {
                 "hnsw.ef_search": str(min(max(limit, MIN_EF_SEARCH), MAX_EF_SEARCH)),
                 # Without it, a filter leaves only what happens to be among the nearest ef_search.
                 "hnsw.iterative_scan": "strict_order",
+                "hnsw.max_scan_tuples": "100000",
+                "hnsw.scan_mem_multiplier": "8",
             },
         )
         return _scores(rows)

@@ -60,6 +60,8 @@ CREATE TABLE {words} (
 -- Ranking reads the weights of thousands of rows, so they stay in the row; the terms move out first.
 ALTER TABLE {words} ALTER weights SET STORAGE MAIN;
 CREATE INDEX ON {words} USING gin (terms) WITH (gin_pending_list_limit = 512);
+-- Only here: under row-level security `@>` would not use it, either.
+CREATE INDEX ON {words} USING gin (metadata jsonb_path_ops);
 
 CREATE TABLE {terms} (
     term integer PRIMARY KEY,
@@ -179,6 +181,32 @@ SELECT id, embedding <#> %(vector)s AS distance FROM {chunks}
 WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND {filter}
 ORDER BY distance
 LIMIT %(limit)s;
+
+-- name: search_semantic_filtered
+-- A filter that few chunks pass is asked first and what passes is ranked exactly: among the nearest
+-- neighbours there may be none of them for a long way.
+WITH few AS MATERIALIZED (
+    SELECT id FROM {words}
+    WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
+        AND kb.scope_team() = %(team_id)s AND kb.scope_knowledge_base() = %(knowledge_base_id)s
+        AND {filter}
+    LIMIT %(few)s + 1
+)
+(
+    SELECT id, embedding <#> %(vector)s AS distance FROM {chunks}
+    WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
+        AND (SELECT count(*) FROM few) <= %(few)s AND id = ANY(ARRAY(SELECT id FROM few))
+    ORDER BY distance
+    LIMIT %(limit)s
+)
+UNION ALL
+(
+    SELECT id, embedding <#> %(vector)s AS distance FROM {chunks}
+    WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
+        AND (SELECT count(*) FROM few) > %(few)s AND {filter}
+    ORDER BY distance
+    LIMIT %(limit)s
+);
 
 -- name: search_lexical
 SELECT id, weights <#> %(weights)s AS distance FROM {words}

@@ -30,6 +30,7 @@ CATALOG = {
     *("teams", "api_keys", "knowledge_bases", "index_versions", "data_sources", "documents"),
     *("document_versions", "canonical_texts", "indexing_jobs", "ledger", "ledger_stages"),
     *("job_sources", "job_items", "job_documents", "source_items", "source_chunking"),
+    *("evaluation_datasets", "evaluation_runs", "evaluation_results"),
     *("vectors_under_way", "context_lines", "failed_contents", "schedules", "uploads"),
 }
 # Bookkeeping that belongs to no team: migrations, and the queue, which holds ids only.
@@ -58,6 +59,14 @@ FURTHER_ROWS: tuple[LiteralString, ...] = (
     " FROM kb.document_versions",
     "INSERT INTO kb.schedules (team_id, knowledge_base_id, days, time, next_run_at)"
     " SELECT team_id, id, '{1}', '05:30', now() FROM kb.knowledge_bases",
+    "INSERT INTO kb.evaluation_datasets (team_id, knowledge_base_id, name, questions)"
+    " SELECT team_id, id, 'questions', '[]' FROM kb.knowledge_bases",
+    "INSERT INTO kb.evaluation_runs (team_id, knowledge_base_id, dataset_id, index_version_id,"
+    " index_version_number, index_settings, query, questions) SELECT d.team_id,"
+    " d.knowledge_base_id, d.id, i.id, i.number, '{}', '{}', 0"
+    " FROM kb.evaluation_datasets d, kb.index_versions i",
+    "INSERT INTO kb.evaluation_results SELECT id, 1, team_id, knowledge_base_id, '{}'"
+    " FROM kb.evaluation_runs",
     "INSERT INTO kb.uploads SELECT id::text, team_id, 'name', sha256, 1 FROM kb.document_versions",
 )
 

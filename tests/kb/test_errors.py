@@ -42,14 +42,31 @@ STATUS = {
     "Unauthorized": 401,
     "NotFound": 404,
     "IndexNotFound": 404,
+    "NoSuchPage": 404,
     **dict.fromkeys(("NameTaken", "IndexNotReady", "IndexIsLive", "NothingToRollBackTo"), 409),
+    **dict.fromkeys(("DatasetNameTaken", "RunNotDone"), 409),
     "LinkInvalid": 403,
     "BlobTooLarge": 413,
     # What the caller can mend:
     **dict.fromkeys(
         (
             *("InvalidQuery", "InvalidFilter", "InvalidItemName", "InvalidSchedule"),
-            *("StoreNotConfigured", "UnknownLanguage", "UnknownModel"),
+            *(
+                "StoreNotConfigured",
+                "UnknownLanguage",
+                "UnknownModel",
+                "InvalidDimensions",
+                "InvalidRerankingModel",
+            ),
+            *("InvalidSchema", "InvalidMetadata", "InvalidPattern"),
+            *("InvalidDataset", "GoldNotFound", "UnknownMetric", "NotComparable"),
+            *(
+                "NoLanguageModel",
+                "InvalidSpan",
+                "InvalidCitationUri",
+                "NoPageImages",
+                "PageTooLarge",
+            ),
         ),
         400,
     ),

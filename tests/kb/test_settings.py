@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from kb.settings import Settings
+from retrieval.embedding.entries import FastEmbedEntry
 
 SAMPLES: dict[str, tuple[str, object]] = {
     "data_dir": ("/srv/kb", Path("/srv/kb")),
@@ -17,6 +18,14 @@ SAMPLES: dict[str, tuple[str, object]] = {
     "model_dir": ("/srv/model", Path("/srv/model")),
     "embedding_precision": ("fp32", "fp32"),
     "embedding_threads": ("3", 3),
+    "embedding_models": (
+        '[{"id": "small", "fastembed": "BAAI/bge-small-en-v1.5"}]',
+        (FastEmbedEntry(id="small", fastembed="BAAI/bge-small-en-v1.5"),),
+    ),
+    "embedding_model": ("small", "small"),
+    "embeddings_url": ("http://127.0.0.1:8000/v1", "http://127.0.0.1:8000/v1"),
+    "embeddings_api_key": ("sk-secret", "sk-secret"),
+    "cached_queries": ("0", 0),
     "host": ("0.0.0.0", "0.0.0.0"),
     "port": ("9000", 9000),
     "allowed_hosts": ('["kb.example.org"]', ("kb.example.org",)),
@@ -29,6 +38,11 @@ SAMPLES: dict[str, tuple[str, object]] = {
     "llm_url": ("http://127.0.0.1:8000/v1", "http://127.0.0.1:8000/v1"),
     "llm_model": ("qwen", "qwen"),
     "llm_api_key": ("sk-secret", "sk-secret"),
+    "rerank_model": ("BAAI/bge-reranker-v2-m3", "BAAI/bge-reranker-v2-m3"),
+    "rerank_url": ("http://127.0.0.1:8000/v1", "http://127.0.0.1:8000/v1"),
+    "rerank_kind": ("tei", "tei"),
+    "rerank_api_key": ("secret", "secret"),
+    "rerank_timeout": ("2.5", 2.5),
     "worker_concurrency": ("2", 2),
     "secret_key": ("a secret", "a secret"),
     "source_folders": ('["/srv/docs"]', (Path("/srv/docs"),)),

@@ -24,7 +24,7 @@ from tests.mcp_server.conftest import Door
 RETRIEVE = "retrieve_knowledge_base"
 LIST = "list_knowledge_bases"
 MODES: tuple[Literal["legacy", "auto"], ...] = ("legacy", "auto")
-NOTHING = {
+NOTHING: dict[str, Any] = {
     "results": [],
     "total_results": 0,
     "index_version": 1,

@@ -11,8 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrieval import analysis
-from retrieval.analysis import MAX_TERM_CHARACTERS, STOP_WORDS, TERM_SPACE, analyze, term_id
+from retrieval.analysis import (
+    LANGUAGES,
+    MAX_TERM_CHARACTERS,
+    TERM_SPACE,
+    analyze,
+    analyzer,
+    term_id,
+)
+from retrieval.analysis.languages import STEMMERS
+from retrieval.analysis.stop_words import LISTS, stop_words
 from retrieval.bm25 import document_weights, query_terms
 
 
@@ -44,6 +52,24 @@ def test_a_code_is_found_whole_and_in_parts(code: str, terms: list[str]) -> None
     assert analyze(code.upper()) == terms
 
 
+@pytest.mark.parametrize(
+    ("name", "terms"),
+    [
+        ("getUserName", ["getusernam", "get", "user", "name"]),
+        ("HTTPServer", ["httpserver", "http", "server"]),
+        ("parseXMLFile", ["parsexmlfil", "pars", "xml", "file"]),
+        ("kb.loadIndex", ["kb.loadindex", "kb", "loadindex", "load", "index"]),
+        ("isTheEnd", ["istheend", "end"]),
+        ("mRNA", ["mrna"]),
+        ("SNPs", ["snps"]),
+        ("iPhone", ["iphon"]),
+    ],
+)
+def test_a_name_in_mixed_case_is_found_whole_and_in_parts(name: str, terms: list[str]) -> None:
+    assert analyze(name) == terms
+    assert analyze(name.lower())[0] == terms[0]
+
+
 def test_a_sign_at_the_end_of_a_word_joins_nothing() -> None:
     assert analyze("motor. Kettle- hinge: 2214/") == ["motor", "kettl", "hing", "2214"]
 
@@ -69,36 +95,55 @@ def test_an_apostrophe_s_inside_a_word_is_no_possessive() -> None:
         ("VX\N{NON-BREAKING HYPHEN}2214", "vx-2214"),
         ("ÜBER", "über"),
         ("Kettle\N{NO-BREAK SPACE}motor", "kettle motor"),
+        ("ket\N{ZERO WIDTH NON-JOINER}tle", "kettle"),
+        ("\N{RIGHT-TO-LEFT MARK}VX-2214\N{LEFT-TO-RIGHT MARK}", "VX-2214"),
+        ("\N{ZERO WIDTH NO-BREAK SPACE}kettle", "kettle"),
+        ("1\N{VARIATION SELECTOR-16}", "1"),
+        ("\u0b87\u0be8", "\u0b872"),  # a digit of another script
+        ("İSTANBUL", "istanbul"),
+        ("ILIK", "ılık"),
     ],
 )
 def test_forms_of_the_same_characters_are_the_same_term(one: str, other: str) -> None:
     assert analyze(one) == analyze(other) != []
 
 
-@pytest.mark.parametrize("word", sorted(STOP_WORDS))
-def test_stop_words_are_no_terms_in_any_case(word: str) -> None:
-    assert analyze(word) == analyze(word.upper()) == analyze(f"“{word},”") == []
+@pytest.mark.parametrize("language", sorted(path.stem for path in LISTS.iterdir()))
+def test_stop_words_are_no_terms_in_any_case(language: str) -> None:
+    assert language in STEMMERS
+    for word in stop_words(language):
+        assert analyze(word, language) == analyze(f"“{word},”", language) == []
+        if len(word.upper()) == len(word):
+            assert analyze(word.upper(), language) == []
 
 
 def test_text_without_words_has_no_terms() -> None:
-    for text in ("", " \n\t", "—…!?", "_ _", "'s", "\N{GRINNING FACE}"):
+    for text in (
+        "",
+        " \n\t",
+        "—…!?",
+        "_ _",
+        "'s",
+        "\N{GRINNING FACE}",
+        "\N{COMBINING ACUTE ACCENT}",
+    ):
         assert analyze(text) == []
 
 
-@given(text=st.text())
-def test_any_text_gives_terms_that_can_be_indexed(text: str) -> None:
-    for term in analyze(text):
+@given(text=st.text(), language=st.sampled_from(LANGUAGES))
+def test_any_text_gives_terms_that_can_be_indexed(text: str, language: str) -> None:
+    for term in analyze(text, language):
         assert 0 < len(term) <= MAX_TERM_CHARACTERS
         assert not re.search(r"\s", term)
         assert 0 <= term_id(term) < TERM_SPACE
 
 
-@given(text=st.text())
-def test_a_question_in_a_texts_own_words_finds_all_of_them(text: str) -> None:
+@given(text=st.text(), language=st.sampled_from(LANGUAGES))
+def test_a_question_in_a_texts_own_words_finds_all_of_them(text: str, language: str) -> None:
     """The same analysis at index and at query time, however the text is normalised."""
-    assert query_terms(text).keys() == document_weights(text, 256).keys()
+    assert query_terms(text, [language]).keys() == document_weights(text, 256, language).keys()
     composed, decomposed = (unicodedata.normalize(form, text) for form in ("NFC", "NFD"))
-    assert analyze(composed) == analyze(decomposed)
+    assert analyze(composed, language) == analyze(decomposed, language)
 
 
 @given(words=st.lists(st.sampled_from(["kettle", "VX-2214", "the", "manager's", "Größe"])))
@@ -124,15 +169,17 @@ def test_terms_seldom_share_a_number() -> None:
     assert len({term_id(term) for term in terms}) > len(terms) - 30
 
 
-def test_eight_threads_analyse_as_one_does() -> None:
+@pytest.mark.parametrize("language", ["en", "de", "ru", "zh"])
+def test_eight_threads_analyse_as_one_does(language: str) -> None:
     """A stemmer's state is not shared: with it, words would get each other's stems."""
     random = Random(2)
-    stems = ["run", "boil", "filter", "organiz", "connect", "retriev", "hope", "nation"]
-    endings = ["", "s", "ing", "ed", "er", "ers", "ation", "ational", "fully", "ness"]
+    stems = ["run", "boil", "filter", "organiz", "connect", "retriev", "насос", "größ", "水泵"]
+    endings = ["", "s", "ing", "ed", "er", "ers", "ation", "ational", "fully", "ness", "ами"]
     words = [stem + ending + "x" * n for stem in stems for ending in endings for n in range(5)]
     texts = [" ".join(random.choices(words, k=200)) for _ in range(40)]
-    analysis._terms_of.cache_clear()  # pyright: ignore[reportPrivateUsage] so that words are stemmed
+    cache = analyzer._terms_of  # pyright: ignore[reportPrivateUsage] emptied, so that words are stemmed
+    cache.cache_clear()
     with ThreadPoolExecutor(8) as threads:
-        together = list(threads.map(analyze, texts * 4))
-    analysis._terms_of.cache_clear()  # pyright: ignore[reportPrivateUsage] and stemmed once more
-    assert together == [analyze(text) for text in texts] * 4
+        together = list(threads.map(lambda text: analyze(text, language), texts * 4))
+    cache.cache_clear()
+    assert together == [analyze(text, language) for text in texts] * 4

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from retrieval.chunk import Chunk
 from retrieval.embedding.embedder import Embedder
 from retrieval.expansion import Place
 from retrieval.fusion import RANK_CONSTANT
@@ -18,7 +19,7 @@ from retrieval.retrieval import Retrieval
 from retrieval.retriever import retrieve
 from retrieval.scope import Scope
 from retrieval.stores.pgvector import PgVectorStore
-from tests.retrieval.desk import Desk
+from tests.retrieval.desk import Desk, no_texts
 from tests.retrieval.stores.makers import Shelf, make_chunk, make_chunks, make_index
 
 QUESTION = "pump pressure"
@@ -134,7 +135,7 @@ async def test_a_budget_for_nothing_shows_nothing_and_says_so(desk: Desk) -> Non
 async def handbook(pool: Pool, embedder: Embedder) -> Desk:
     """One document of two sections, whose canonical text is `TEXT`."""
     desk = await new_desk(pool, embedder)
-    chunks = []
+    chunks: list[Chunk] = []
     start = 0
     for position, text in enumerate(PARTS):
         section = ("Pumps",) if position < 3 else ("Doors", "Locks")
@@ -213,17 +214,11 @@ async def test_several_knowledge_bases_answer_as_one(
     await both.put("menu.txt", make_chunks("Lunch is pea soup.", "Dinner is bread."))
     await both.put("spare.txt", make_chunks("The spare pump lost its pressure.", "Ask Jane."))
     query = Query(text=QUESTION, num_results=100, alpha=1)
-    found = await retrieve(
-        [desk.target(query), other.target(query)], query, texts=lambda *_, **__: nothing()
-    )
+    found = await retrieve([desk.target(query), other.target(query)], query, texts=no_texts)
     assert texts(found) == texts(await both.retrieve(query))
     bases = {passage.citation.knowledge_base_id for passage in found.passages}
     assert bases == {desk.shelf.scope.knowledge_base_id, other.shelf.scope.knowledge_base_id}
     assert found.index_versions.keys() == bases
-
-
-async def nothing() -> list[str | None]:
-    return []
 
 
 # Reranking
@@ -312,10 +307,11 @@ async def test_nothing_is_explained_unasked(desk: Desk) -> None:
 # What cannot be asked
 
 
-@pytest.mark.parametrize("name", ["max_tokens", "max_per_document"])
-def test_limits_are_at_least_one(name: str) -> None:
-    with pytest.raises(InvalidQuery, match=f"{name} must be at least 1, not 0"):
-        Query(text=QUESTION, **{name: 0})
+def test_limits_are_at_least_one() -> None:
+    with pytest.raises(InvalidQuery, match="max_tokens must be at least 1, not 0"):
+        Query(text=QUESTION, max_tokens=0)
+    with pytest.raises(InvalidQuery, match="max_per_document must be at least 1, not -1"):
+        Query(text=QUESTION, max_per_document=-1)
 
 
 @pytest.mark.parametrize("candidates", [0, 201])

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from kb.blobs import BlobMissing
+from kb.service import Service
 from retrieval.embedding.models import MODELS
 from retrieval.index import IndexVersion
 from retrieval.postgres import scoped
+from retrieval.reranking.fastembed_reranker import open_fastembed
 from retrieval.scope import TeamScope
 from retrieval.store import IndexNotFound
 from tests.kb.api.client import BASE, Api, names
+from tests.retrieval.reranking.overlap_model import publish
 
 FOX = "The quick brown fox jumps over the lazy dog.\n"
 
@@ -239,6 +244,50 @@ async def test_pages_that_cannot_be_are_refused(api: Api, query: dict[str, Any])
     assert next(iter(query)) in await api.refused(400, "GET", BASE, params=query)
 
 
+# Reranking
+
+
+RERANKER = "overlap-model"
+
+
+@pytest.fixture
+async def reranker(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[None]:
+    """The service runs a cross-encoder that counts words in common."""
+    folder = publish(tmp_path / RERANKER)
+    with open_fastembed(str(folder), cache_dir=tmp_path, threads=1, seconds=60) as reranker:
+        monkeypatch.setattr(service, "reranker", reranker)
+        yield
+
+
+async def config_of(api: Api, base: object) -> dict[str, Any]:
+    return (await api.ok("GET", f"{BASE}/{base}"))["knowledge_base"]["reranking_config"]
+
+
+@pytest.mark.usefixtures("reranker")
+async def test_reranking_is_switched_on_and_off_in_digitaloceans_shape(api: Api) -> None:
+    base = await api.create("plain")
+    assert await config_of(api, base) == {"enabled": False}
+    on = {"enabled": True, "model": RERANKER}
+    base = await api.create("reranked", reranking_config=on)
+    assert await config_of(api, base) == on
+    await api.ok("PUT", f"{BASE}/{base}", json={"name": "renamed", "reranking_config": None})
+    assert await config_of(api, base) == on
+    off = {"enabled": False}
+    shown = await api.ok("PUT", f"{BASE}/{base}", json={"reranking_config": off})
+    assert shown["knowledge_base"]["reranking_config"] == off | {"model": RERANKER}
+    shown = await api.ok(
+        "PUT", f"{BASE}/{base}", json={"reranking_config": {"enabled": True, "model": ""}}
+    )
+    assert shown["knowledge_base"]["reranking_config"] == on
+
+
+async def test_what_is_off_may_name_any_model(api: Api) -> None:
+    base = await api.create(reranking_config={"enabled": False, "model": "bge-reranker-v2-m3"})
+    assert await config_of(api, base) == {"enabled": False}
+
+
 async def test_models_are_listed_for_the_use_a_client_names(api: Api) -> None:
     path = "/v2/gen-ai/models"
     everything = await api.ok("GET", path)
@@ -254,6 +303,23 @@ async def test_models_are_listed_for_the_use_a_client_names(api: Api) -> None:
         assert (await api.ok("GET", path, params=usecases))["models"] == everything["models"]
     none = await api.ok("GET", path, params={"usecases": "MODEL_USECASE_RERANKING"})
     assert none["models"] == []
+
+
+@pytest.mark.usefixtures("reranker")
+async def test_the_reranking_model_is_listed_where_there_is_one(api: Api) -> None:
+    found = await api.ok("GET", "/v2/gen-ai/models", params={"usecases": "MODEL_USECASE_RERANKING"})
+    (model,) = found["models"]
+    assert UUID(model.pop("uuid"))
+    assert model == {
+        "id": RERANKER,
+        "name": RERANKER,
+        "provider": "MODEL_PROVIDER_DIGITALOCEAN",
+        "type": "reranking",
+        "capabilities": ["reranking"],
+        "usecases": ["MODEL_USECASE_RERANKING"],
+    }
+    again = await api.ok("GET", "/v2/gen-ai/models")
+    assert [one["id"] for one in again["models"]] == [*(one.id for one in MODELS), RERANKER]
 
 
 async def test_deleting_one_leaves_no_table_text_blob_or_row(api: Api) -> None:
@@ -321,3 +387,37 @@ async def rows_of(pool: Any, team: TeamScope, base: UUID) -> int:
             assert row
             total += row[0]
     return total
+
+
+@pytest.mark.usefixtures("reranker")
+async def test_every_answer_is_reranked_where_it_is_on_unless_a_request_says_otherwise(
+    api: Api,
+) -> None:
+    files = {"pump.txt": "The pump has no pressure.", "soup.txt": "Lunch is pea soup."}
+    base = await api.filled(files, reranking_config={"enabled": True})
+    reranked = {"model": RERANKER, "applied": True}
+    assert (await api.retrieve(base, "pump"))["reranking"] == reranked
+    for off in ({"enabled": False}, {}):
+        assert "reranking" not in await api.retrieve(base, "pump", reranking=off)
+    await api.ok("PUT", f"{BASE}/{base}", json={"reranking_config": {"enabled": False}})
+    assert "reranking" not in await api.retrieve(base, "pump")
+    assert (await api.retrieve(base, "pump", reranking={"enabled": True}))["reranking"] == reranked
+
+
+@pytest.mark.usefixtures("reranker")
+async def test_another_reranking_model_is_refused_before_anything_is_made(api: Api) -> None:
+    config = {"enabled": True, "model": "BGE Reranker v2 m3"}
+    request = {"name": "refused", "reranking_config": config}
+    said = await api.refused(400, "POST", BASE, json=request)
+    assert "invalid reranking model" in said
+    assert "'overlap-model'" in said
+    assert (await api.ok("GET", BASE))["meta"]["total"] == 0
+    base = await api.create("kept")
+    request = {"name": "renamed", "reranking_config": config}
+    assert await api.refused(400, "PUT", f"{BASE}/{base}", json=request)
+    assert (await api.ok("GET", f"{BASE}/{base}"))["knowledge_base"]["name"] == "kept"
+
+
+async def test_reranking_without_a_model_here_is_refused(api: Api) -> None:
+    request = {"name": "refused", "reranking_config": {"enabled": True}}
+    assert "KB_RERANK_MODEL" in await api.refused(400, "POST", BASE, json=request)

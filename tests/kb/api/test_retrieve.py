@@ -26,7 +26,7 @@ A parcel may wait at the front desk for nine days, then it goes back.
 
 Lost keys are reported to the night guard before eight.
 """
-NOTHING = {
+NOTHING: dict[str, Any] = {
     "results": [],
     "total_results": 0,
     "index_version": 1,

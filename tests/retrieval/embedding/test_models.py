@@ -1,10 +1,31 @@
 from __future__ import annotations
 
+import json
 from uuid import UUID, uuid4
 
 import pytest
 
-from retrieval.embedding.models import MODELS, UnknownModel, by_id, by_uuid
+from retrieval.embedding.models import (
+    MODELS,
+    EmbeddingModel,
+    InvalidDimensions,
+    UnknownModel,
+    as_json,
+    by_id,
+    by_uuid,
+    from_json,
+    uuid_of,
+)
+
+GEMMA = EmbeddingModel(
+    id="embeddinggemma-300m",
+    name="EmbeddingGemma",
+    dimensions=768,
+    max_tokens=2048,
+    query_prefix="task: search result | query: ",
+    passage_prefix="title: none | text: ",
+    matryoshka_dimensions=(128, 256),
+)
 
 
 def test_every_model_is_found_by_its_id_and_by_its_uuid() -> None:
@@ -24,6 +45,11 @@ def test_digitalocean_clients_find_minilm_under_the_names_they_know() -> None:
     assert (minilm.dimensions, minilm.max_tokens) == (384, 256)
 
 
+def test_any_other_model_has_one_uuid_for_ever() -> None:
+    assert GEMMA.uuid == uuid_of("embeddinggemma-300m")
+    assert str(GEMMA.uuid) == "cbb63fb4-a2e4-5a64-a9ed-dfea63cef643"
+
+
 def test_an_unknown_id_is_answered_with_the_ids_there_are() -> None:
     with pytest.raises(UnknownModel, match=r"'gte-large'.*all-mini-lm-l6-v2"):
         by_id("gte-large")
@@ -33,3 +59,22 @@ def test_an_unknown_uuid_is_answered_with_the_uuids_there_are() -> None:
     unknown = uuid4()
     with pytest.raises(UnknownModel, match=rf"{unknown}.*22652c2a-79ed-11ef.*all-mini-lm-l6-v2"):
         by_uuid(unknown)
+
+
+def test_a_model_can_be_kept_as_json_and_is_equal_again() -> None:
+    for model in (GEMMA, GEMMA.shortened(128), MODELS[0]):
+        kept = from_json(json.loads(json.dumps(as_json(model))))
+        assert kept == model
+        assert kept.name == model.name
+        assert kept.source is None
+
+
+def test_a_model_is_another_one_with_fewer_dimensions_and_only_with_those_it_has() -> None:
+    short = GEMMA.shortened(256)
+    assert short.dimensions == 256
+    assert short != GEMMA
+    assert short.uuid == GEMMA.uuid
+    assert GEMMA.shortened(768) is GEMMA
+    assert GEMMA.shortened(None) is GEMMA
+    with pytest.raises(InvalidDimensions, match="has 128, 256, 768, not 300"):
+        GEMMA.shortened(300)

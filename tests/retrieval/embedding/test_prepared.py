@@ -18,6 +18,7 @@ from retrieval.embedding.prepared import (
     folder_for,
     lacking,
     prepare,
+    published,
 )
 
 
@@ -45,7 +46,7 @@ def test_a_prepared_folder_has_what_fastembed_reads(
     folder = prepare(tiny, source, cache)
     assert files_in(folder) == set(PREPARED_FILES)
     assert folder == folder_for(tiny, cache, "fp32")
-    assert tiny.sha256[:12] in folder.name
+    assert published(tiny).sha256[:12] in folder.name
 
 
 def test_texts_will_be_cut_where_the_model_was_tuned_to(

