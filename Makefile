@@ -26,7 +26,7 @@ demo: .venv/.kb ## Ingest a handbook in five formats and ask it six questions th
 up: .venv/.kb ## Serve the REST API, the MCP door and a worker
 	$(BIN)/kb up
 
-test: .venv/.dev tests/node/node_modules/.installed ## Run every test
+test: .venv/.dev .weaviate/bin/weaviate-server tests/node/node_modules/.installed ## Run every test
 	$(BIN)/python -m pytest
 
 faults: .venv/.dev ## Kill a working service 200 times over; nothing may be lost
@@ -71,7 +71,7 @@ lock: .venv/.dev ## Resolve the dependencies anew into requirements/
 	$(COMPILE) requirements/peers.in --upgrade --output-file requirements/peers.txt
 
 clean: ## Remove what the other targets made
-	rm -rf .venv .venv-peers .benchmarks tests/node/node_modules
+	rm -rf .venv .venv-peers .weaviate .benchmarks tests/node/node_modules
 
 .venv/.uv: requirements/bootstrap.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; set PYTHON=..."; exit 1; }
@@ -94,6 +94,13 @@ clean: ## Remove what the other targets made
 	$(PYTHON) -m venv --clear .venv-peers
 	$(INSTALL:$(BIN)/python=.venv-peers/bin/python) --require-hashes -r requirements/peers.txt
 	@touch $@
+
+# Built where Go is; elsewhere the tests that need it say so.
+.weaviate/bin/weaviate-server:
+	@mkdir -p $(@D)
+	@if command -v go > /dev/null; then echo "Building weaviate-server; this happens once." && \
+		GOBIN=$(CURDIR)/$(@D) go install github.com/weaviate/weaviate/cmd/weaviate-server@v1.38.11; \
+	else echo "There is no Go: tests of the Weaviate store are skipped."; fi
 
 tests/node/node_modules/.installed: .venv/.dev tests/node/package-lock.json
 	cd tests/node && PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --ignore-scripts --no-audit --no-fund

@@ -15,6 +15,8 @@ from ingest.context import LlmRefused, Situate, situated
 from ingest.metadata import Declared, Gathered, gather, reads_file
 from ingest.parsing.document import ParsedDocument
 from ingest.parsing.errors import ParseError, ParserUnavailable
+from retrieval.analysis import Language
+from retrieval.analysis.detection import detect
 from retrieval.chunk import Chunk
 from retrieval.embedding.embedder import Embedder
 from retrieval.errors import ServiceError
@@ -78,6 +80,10 @@ class Attempt(Protocol):
 
         Raises what ends the attempt, where nobody wants it any longer.
         """
+        ...
+
+    async def add_language(self, language: Language) -> None:
+        """Have questions read as this language, too, before there is anything to find in it."""
         ...
 
     async def lines(self) -> dict[bytes, str]:
@@ -160,7 +166,9 @@ class Indexer:
         with _stage(attempt, "embed"):
             await _embed(fresh, known, embedder, attempt, chunks=len(set(hashes)))
         gathered = await _gather(declared, document.item_name, parsed, attempt)
-        document = replace(document, metadata=gathered.values)
+        language = index.settings.language or await asyncio.to_thread(detect, parsed.text)
+        await attempt.add_language(language)
+        document = replace(document, metadata=gathered.values, language=language)
         with _stage(attempt, "write"):
             vectors = [known[digest] for digest in hashes]
             await store.replace(scope, index, document, chunks, vectors)

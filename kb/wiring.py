@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from retrieval.embedding.embedder import Embedder
 from retrieval.embedding.entries import to_models
 from retrieval.embedding.models import MODELS, EmbeddingModel
 from retrieval.embedding.registry import Registry
+from retrieval.index import StoreName
+from retrieval.store import Store
 from retrieval.stores.pgvector import PgVectorStore
 
 if TYPE_CHECKING:  # what few commands need is imported where it is made
@@ -152,10 +155,18 @@ async def open_service(
     try:
         queue = Queue(pool)
         await queue.open()
-        async with _open_reranker(settings) as reranker, _open_chat(settings) as chat:
+        stores: dict[StoreName, Store] = {"pgvector": PgVectorStore(pool)}
+        async with (
+            _open_weaviate(settings) as weaviate,
+            _open_reranker(settings) as reranker,
+            _open_chat(settings) as chat,
+        ):
+            if weaviate is not None:
+                stores["weaviate"] = weaviate
             yield Service(
                 pool=pool,
-                stores={"pgvector": PgVectorStore(pool)},
+                stores=stores,
+                default_store=settings.store,
                 embedders=embedders,
                 blobs=make_blobs(settings),
                 queue=queue,
@@ -183,6 +194,41 @@ async def open_worker(settings: Settings, service: Service) -> AsyncGenerator[Wo
     async with ParserJail(limits, ocr_languages=languages) as jail, _open_llm(settings) as situate:
         sync = Sync(service, make_live_sources(settings).open)
         yield Worker(service, jail, sync, concurrency=settings.worker_concurrency, situate=situate)
+
+
+@asynccontextmanager
+async def _open_weaviate(settings: Settings) -> AsyncGenerator[Store | None]:
+    """The one that is named, else our own where it is asked for or has been used before."""
+    is_own = settings.store == "weaviate" or (settings.data_dir / "weaviate").exists()
+    if settings.weaviate_url is None and not is_own:
+        yield None
+        return
+    from retrieval.stores.weaviate import WeaviateStore
+
+    if settings.weaviate_url is not None:
+        key = settings.weaviate_api_key
+        store = WeaviateStore(
+            settings.weaviate_url,
+            grpc_port=settings.weaviate_grpc_port,
+            api_key=key.get_secret_value() if key else None,
+        )
+        try:
+            yield store
+        finally:
+            await store.close()
+        return
+    from kb.weaviate.embedded import EmbeddedWeaviate
+
+    embedded = EmbeddedWeaviate(settings.data_dir)
+    address = await asyncio.to_thread(embedded.start)
+    try:
+        store = WeaviateStore(address.url, grpc_port=address.grpc_port, api_key=address.api_key)
+        try:
+            yield store
+        finally:
+            await store.close()
+    finally:
+        await asyncio.to_thread(embedded.stop)
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import log
 
 from retrieval.analysis import DEFAULT_LANGUAGE, Language, analyze, term_id
-from retrieval.analysis.detection import likeliest
+from retrieval.analysis.question import analyze_question
 
 K1 = 0.9
 B = 0.4
@@ -35,20 +35,10 @@ def document_weights(
 
 
 def query_terms(text: str, languages: Sequence[Language] = (DEFAULT_LANGUAGE,)) -> Counter[int]:
-    """How often the query names each term, by term number, in the language that has it most often.
-
-    Documents of each language hold its own stems. Where the languages give different terms, only
-    those count that the query may be in: what is a stop word in one is a rare word in another.
-    """
-    analyses = {
-        language: Counter(term_id(term) for term in analyze(text, language))
-        for language in languages
-    }
-    if len({frozenset(analysis.items()) for analysis in analyses.values()}) > 1:
-        analyses = {language: analyses[language] for language in likeliest(text, languages)}
+    """How often the query names each term, by term number; see `analyze_question`."""
     terms: Counter[int] = Counter()
-    for analysis in analyses.values():
-        terms |= analysis
+    for term, count in analyze_question(text, languages).items():
+        terms[term_id(term)] += count
     return terms
 
 

@@ -71,5 +71,10 @@ class IndexVersion:
     id: UUID
     number: int
     settings: IndexSettings
-    languages: tuple[Language, ...] = (DEFAULT_LANGUAGE,)
-    """What its documents are written in, as far as it is known."""
+    found_languages: tuple[Language, ...] = ()
+    """What documents in it turned out to be written in."""
+
+    @property
+    def languages(self) -> tuple[Language, ...]:
+        """What questions are analysed as."""
+        return self.found_languages or (self.settings.language or DEFAULT_LANGUAGE,)

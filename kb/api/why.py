@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from kb import why as use_case
 from kb.api.caller import KeyFirst, KnowledgeBaseScope, TheService
@@ -20,6 +20,12 @@ router = APIRouter(tags=["retrieval"], route_class=KeyFirst)
 
 class WhyRequest(RetrieveRequest):
     """A question as it was asked, and the document that was expected."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"query": "How long may a parcel wait?", "document": "guide.pdf"}]
+        }
+    )
 
     num_results: Annotated[int, Field(ge=1, le=MAX_RESULTS)] = DEFAULT_RESULTS
     """How many passages were asked for."""

@@ -13,7 +13,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from kb.catalog.errors import NotFound
-from retrieval.analysis import DEFAULT_LANGUAGE, Language
+from retrieval.analysis import Language
 from retrieval.embedding.models import as_json, from_json
 from retrieval.index import ChunkSettings, IndexSettings, IndexVersion
 from retrieval.postgres import Connection, Pool, fetch, scope_settings
@@ -205,7 +205,7 @@ def _index_version(row: Sequence[Any]) -> IndexVersion:
             store=store,
             language=language,
         ),
-        languages=tuple(languages) or (DEFAULT_LANGUAGE,),
+        found_languages=tuple(languages),
     )
 
 

@@ -79,11 +79,14 @@ def up(
     port: Annotated[
         int | None, typer.Option(help="Port to listen on; 8080. 0 takes a free one.")
     ] = None,
+    store: Annotated[
+        Store | None, typer.Option(help="Where new knowledge bases keep their chunks; pgvector.")
+    ] = None,
 ) -> None:
     """Serve the REST API, the MCP door and a worker in one process."""
     from kb.cli import up as command
 
-    command.up(host=host, port=port)
+    command.up(host=host, port=port, store=store)
 
 
 @app.command(

@@ -15,12 +15,13 @@ from kb.cli.session import err, fail, log_to_terminal, out, read_settings, tell
 from kb.server import bind, serve
 from kb.wiring import open_database
 from retrieval.errors import ServiceError
+from retrieval.index import StoreName
 
 
-def up(*, host: str | None, port: int | None) -> None:
+def up(*, host: str | None, port: int | None, store: StoreName | None = None) -> None:
     """Serve until stopped, after saying where and how to connect."""
     log_to_terminal(logging.WARNING)
-    given: dict[str, Any] = {"host": host, "port": port}
+    given: dict[str, Any] = {"host": host, "port": port, "store": store}
     settings = read_settings().model_copy(
         update={name: value for name, value in given.items() if value is not None}
     )

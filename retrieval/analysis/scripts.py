@@ -29,6 +29,7 @@ def runs(text: str) -> list[str]:
 
 
 def is_unspaced(text: str) -> bool:
+    """Whether there is a character of such a script in it."""
     return UNSPACED.search(text) is not None
 
 

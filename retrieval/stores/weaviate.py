@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from uuid import UUID, uuid4
+from uuid import UUID
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -41,12 +41,17 @@ from retrieval.store import (
 )
 from retrieval.stores.weaviate_connection import NotThere, WeaviateConnection
 from retrieval.stores.weaviate_filters import compile_filter
+from retrieval.stores.weaviate_ids import (
+    chunk_id,
+    document_object_of,
+    generation_of,
+    new_generation,
+)
 from retrieval.stores.weaviate_objects import (
     CHUNK_PROPERTIES,
     SPAN_PROPERTIES,
     Generation,
     Properties,
-    chunk_id,
     chunk_objects,
     query_terms,
     read_chunk,
@@ -61,7 +66,7 @@ from retrieval.stores.weaviate_schema import (
     documents_schema,
     tenant_name,
 )
-from retrieval.stores.weaviate_tenant import Hit, Tenant
+from retrieval.stores.weaviate_tenant import Tenant
 
 WRITTEN_AT_ONCE = 256  # chunks of one document
 WRITE_SECONDS = 300.0  # that the chunks of one document may take to be written
@@ -113,8 +118,8 @@ class WeaviateStore:
         tenant = self._tenant(scope, index)
         document_id = document.document_id
         async with self._turn(tenant, document_id):
-            former = (await tenant.generations([document_id])).get(document_id)
-            generation = uuid4()
+            former = await tenant.generation(document_id)
+            generation = new_generation(document_id)
             if chunks:
                 await _write(tenant, document, generation, chunks, vectors)
             elif former:
@@ -125,7 +130,7 @@ class WeaviateStore:
         self, scope: Scope, index: IndexVersion, document_id: UUID
     ) -> dict[bytes, Vector]:
         tenant = self._tenant(scope, index)
-        generation = (await tenant.generations([document_id])).get(document_id)
+        generation = await tenant.generation(document_id)
         if generation is None:
             return {}
         ids = [chunk_id(generation.id, position) for position in range(generation.chunks)]
@@ -150,12 +155,12 @@ class WeaviateStore:
         terms = query_terms(query.text or "", query.languages)
         where = compile_filter(filters)
 
-        async def nearest(depth: int) -> list[Hit]:
+        async def nearest(depth: int) -> dict[int, float]:
             if vector is None:
-                return []
+                return {}
             return await tenant.nearest(vector, limit=depth, where=where)
 
-        async def best(depth: int) -> list[Hit]:
+        async def best(depth: int) -> dict[int, float]:
             return await tenant.best(terms, limit=depth, where=where)
 
         semantic, lexical = await asyncio.gather(
@@ -176,19 +181,19 @@ class WeaviateStore:
         if not ids:
             return Reading(chunks=[], found=0)
         tenant = self._tenant(scope, index)
-        scores = await _scores(tenant, query, [UUID(int=one) for one in ids])
+        scores = await _scores(tenant, query, ids)
         blended = {
             one: blend.semantic * (semantic or 0.0) + blend.lexical * (lexical or 0.0)
             for one, (semantic, lexical) in scores.items()
         }
         # Those that equal the last one, too: names and places, not yet read, say who goes first.
         least = sorted(blended.values(), reverse=True)[:best][-1:]
-        wanted = [one for one, score in blended.items() if score >= min(least)] if least else []
+        wanted = [UUID(int=one) for one, score in blended.items() if [score] >= least]
         chunks = [
-            _stored(one.uuid, one.properties, *scores[one.uuid])
+            _stored(one.uuid.int, one.properties, *scores[one.uuid.int])
             for one in await tenant.chunks(wanted, CHUNK_PROPERTIES)
         ]
-        chunks.sort(key=lambda one: (-blended[UUID(int=one.id)], *_place(one)))
+        chunks.sort(key=lambda one: (-blended[one.id], *_place(one)))
         gone = len(wanted) - len(chunks)
         return Reading(chunks=chunks[:best], found=len(scores) - gone)
 
@@ -297,7 +302,7 @@ def _outdated(document_id: UUID, generation: UUID, former: Generation | None) ->
 
 
 async def _current(
-    tenant: Tenant, search: Callable[[int], Awaitable[list[Hit]]], limit: int
+    tenant: Tenant, search: Callable[[int], Awaitable[dict[int, float]]], limit: int
 ) -> dict[int, float]:
     """The best `limit` of the chunks that count, as they were at one moment.
 
@@ -306,41 +311,39 @@ async def _current(
     was written meanwhile.
     """
     depth = limit
-    known: dict[UUID, Generation] = {}
+    known: dict[int, Generation] = {}
     while True:
         began = time.time()
-        hits = await search(depth)
-        current = await tenant.generations({hit.document_id for hit in hits})
+        found = await search(depth)
+        documents = {document_object_of(chunk) for chunk in found}
+        current = await tenant.generations([UUID(int=one) for one in documents])
         if all(
-            one.written_at < began - SETTLED_SECONDS or known.get(document_id) == one
-            for document_id, one in current.items()
+            one.written_at < began - SETTLED_SECONDS or known.get(document) == one
+            for document, one in current.items()
         ):
-            kept = [
-                hit
-                for hit in hits
-                if (one := current.get(hit.document_id)) and one.id == hit.generation
-            ]
-            if len(kept) >= limit or len(hits) < depth or depth == MAX_RESULTS:
-                return {hit.id.int: hit.score for hit in kept[:limit]}
+            counting = {one.id.int for one in current.values()}
+            kept = [one for one in found.items() if generation_of(one[0]) in counting]
+            if len(kept) >= limit or len(found) < depth or depth == MAX_RESULTS:
+                return dict(kept[:limit])
             depth = min(2 * depth, MAX_RESULTS)
         known = current
 
 
 async def _scores(
-    tenant: Tenant, query: StoreQuery, ids: Sequence[UUID]
-) -> dict[UUID, tuple[float | None, float | None]]:
+    tenant: Tenant, query: StoreQuery, ids: Sequence[int]
+) -> dict[int, tuple[float | None, float | None]]:
     """Both exact scores of those that are there; none for a leg that the query does not ask."""
-    these, limit = Where.by_id().contains_any(ids), len(ids)
+    named, limit = [UUID(int=one) for one in ids], len(ids)
+    these = Where.by_id().contains_any(named)
 
-    async def semantic() -> dict[UUID, float | None]:
+    async def semantic() -> Mapping[int, float | None]:
         if query.vector is None:
-            return dict.fromkeys(one.uuid for one in await tenant.chunks(ids, []))
-        hits = await tenant.nearest(query.vector, limit=limit, where=these)
-        return {hit.id: hit.score for hit in hits}
+            return dict.fromkeys(one.uuid.int for one in await tenant.chunks(named, []))
+        return await tenant.nearest(query.vector, limit=limit, where=these)
 
-    async def lexical() -> dict[UUID, float]:
+    async def lexical() -> dict[int, float]:
         terms = query_terms(query.text or "", query.languages)
-        return {hit.id: hit.score for hit in await tenant.best(terms, limit=limit, where=these)}
+        return await tenant.best(terms, limit=limit, where=these)
 
     meaning, words = await asyncio.gather(semantic(), lexical())
     absent = None if query.text is None else 0.0
@@ -348,11 +351,11 @@ async def _scores(
 
 
 def _stored(
-    chunk_id: UUID, properties: Properties, semantic: float | None, lexical: float | None
+    chunk_id: int, properties: Properties, semantic: float | None, lexical: float | None
 ) -> StoredChunk:
     document, chunk = read_chunk(properties)
     return StoredChunk(
-        id=chunk_id.int, document=document, chunk=chunk, semantic=semantic, lexical=lexical
+        id=chunk_id, document=document, chunk=chunk, semantic=semantic, lexical=lexical
     )
 
 

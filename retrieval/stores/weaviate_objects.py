@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from weaviate.classes.data import DataObject
 
 from retrieval.analysis import Language, analyze
+from retrieval.analysis.question import analyze_question
 from retrieval.chunk import Chunk
 from retrieval.metadata import as_json, from_json
 from retrieval.store import DocumentVersion, Span, StoredDocument, Vector
 from retrieval.stores.weaviate_facts import facts
+from retrieval.stores.weaviate_ids import chunk_id, document_object_id
 
 Properties = Mapping[str, Any]
 CHUNK_PROPERTIES = (
@@ -40,11 +41,6 @@ class Generation:
     """In seconds since 1970, by the writer's clock."""
 
 
-def chunk_id(generation: UUID, position: int) -> UUID:
-    """Of the chunk that stands there among those written together."""
-    return uuid5(generation, str(position))
-
-
 def document_terms(chunk: Chunk, language: Language) -> str:
     """The words that the chunk is found by, parted by blanks."""
     return " ".join(analyze(chunk.indexed_text, language))
@@ -52,10 +48,7 @@ def document_terms(chunk: Chunk, language: Language) -> str:
 
 def query_terms(text: str, languages: Sequence[Language]) -> str:
     """Each term as often as `bm25.query_terms` counts it."""
-    terms: Counter[str] = Counter()
-    for language in languages:
-        terms |= Counter(analyze(text, language))
-    return " ".join(terms.elements())
+    return " ".join(analyze_question(text, languages).elements())
 
 
 def chunk_objects(
@@ -84,7 +77,6 @@ def _chunk_object(
         uuid=chunk_id(generation, chunk.position),
         vector=vector.tolist(),
         properties={
-            "document_id": str(document.document_id),
             **_version(document),
             "generation": str(generation),
             "begun_at": int(begun_at),
@@ -119,7 +111,7 @@ def read_chunk(properties: Properties) -> tuple[DocumentVersion, Chunk]:
         category=properties["category"],
         token_count=properties["token_count"],
     )
-    return _document(UUID(properties["document_id"]), properties), chunk
+    return _document(properties), chunk
 
 
 def read_span(properties: Properties) -> Span:
@@ -137,7 +129,7 @@ def document_object(
 ) -> DataObject[Properties, None]:
     """What says that these are the document's chunks."""
     return DataObject(
-        uuid=document.document_id,
+        uuid=document_object_id(document.document_id),
         properties={
             **_version(document),
             "generation": str(generation.id),
@@ -156,14 +148,14 @@ def read_generation(properties: Properties) -> Generation:
     )
 
 
-def read_document(document_id: UUID, properties: Properties) -> StoredDocument:
+def read_document(properties: Properties) -> StoredDocument:
     """A document by all its properties."""
-    document = _document(document_id, properties)
-    return StoredDocument(document=document, chunks=properties["chunks"])
+    return StoredDocument(document=_document(properties), chunks=properties["chunks"])
 
 
 def _version(document: DocumentVersion) -> dict[str, Any]:
     return {
+        "document_id": str(document.document_id),
         "version_id": str(document.version_id),
         "version_number": document.version_number,
         "item_name": document.item_name,
@@ -174,9 +166,9 @@ def _version(document: DocumentVersion) -> dict[str, Any]:
     }
 
 
-def _document(document_id: UUID, properties: Properties) -> DocumentVersion:
+def _document(properties: Properties) -> DocumentVersion:
     return DocumentVersion(
-        document_id=document_id,
+        document_id=UUID(properties["document_id"]),
         version_id=UUID(properties["version_id"]),
         version_number=properties["version_number"],
         item_name=properties["item_name"],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -26,6 +25,7 @@ from retrieval.store import (
     Vector,
 )
 from retrieval.stores.weaviate_connection import NotThere, WeaviateConnection
+from retrieval.stores.weaviate_ids import document_object_id
 from retrieval.stores.weaviate_objects import (
     GENERATION_PROPERTIES,
     Generation,
@@ -40,17 +40,6 @@ T = TypeVar("T")
 Chunks = CollectionAsync[Any, Any]
 
 ASKED_AT_ONCE = 1000  # objects by id
-FOUND = ["document_id", "generation"]
-
-
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A chunk that a leg found, of whichever write of its document."""
-
-    id: UUID
-    document_id: UUID
-    generation: UUID
-    score: float
 
 
 class Tenant:
@@ -64,37 +53,39 @@ class Tenant:
 
     async def nearest(
         self, vector: Vector, *, limit: int, where: FilterReturn | bool = True
-    ) -> list[Hit]:
-        """Chunks by falling inner product. `where` is what `compile_filter` gives."""
+    ) -> dict[int, float]:
+        """Scores by chunk, falling: inner products. `where` is what `compile_filter` gives."""
         if where is False:
-            return []
+            return {}
         found = await self._of_chunks(
             lambda chunks: chunks.query.near_vector(
                 vector.tolist(),
                 limit=limit,
                 filters=None if where is True else where,
-                return_properties=FOUND,
+                return_properties=[],
                 return_metadata=MetadataQuery(distance=True),
             )
         )
         # The distance that belongs to inner products is their opposite.
-        return [_hit(one, -(one.metadata.distance or 0.0)) for one in found.objects]
+        return {one.uuid.int: -(one.metadata.distance or 0.0) for one in found.objects}
 
-    async def best(self, terms: str, *, limit: int, where: FilterReturn | bool = True) -> list[Hit]:
-        """Chunks by falling BM25 of these terms."""
+    async def best(
+        self, terms: str, *, limit: int, where: FilterReturn | bool = True
+    ) -> dict[int, float]:
+        """Scores by chunk, falling: BM25 of these terms."""
         if where is False or not terms:
-            return []
+            return {}
         found = await self._of_chunks(
             lambda chunks: chunks.query.bm25(
                 terms,
                 query_properties=["terms"],
                 limit=limit,
                 filters=None if where is True else where,
-                return_properties=FOUND,
+                return_properties=[],
                 return_metadata=MetadataQuery(score=True),
             )
         )
-        return [_hit(one, one.metadata.score or 0.0) for one in found.objects]
+        return {one.uuid.int: one.metadata.score or 0.0 for one in found.objects}
 
     async def chunks(
         self, ids: Collection[UUID], properties: Sequence[str], *, vectors: bool = False
@@ -128,11 +119,16 @@ class Tenant:
                 raise StoreUnavailable(f"It could not delete {done.failed} chunks.")
             matches = done.matches
 
-    async def generations(self, document_ids: Collection[UUID]) -> dict[UUID, Generation]:
-        """Which of each document's counts; none of a document that is not there."""
+    async def generation(self, document_id: UUID) -> Generation | None:
+        """Which of the document's counts; none where it is not there."""
+        key = document_object_id(document_id)
+        return (await self.generations([key])).get(key.int)
+
+    async def generations(self, objects: Collection[UUID]) -> dict[int, Generation]:
+        """The same of several, by documents' objects."""
         return {
-            one.uuid: read_generation(one.properties)
-            for part in _parts(document_ids)
+            one.uuid.int: read_generation(one.properties)
+            for part in _parts(objects)
             for one in await self._documents(
                 Where.by_id().contains_any(part), len(part), GENERATION_PROPERTIES
             )
@@ -162,7 +158,7 @@ class Tenant:
                 )
             )
             for one in found.objects:
-                yield read_document(one.uuid, one.properties)
+                yield read_document(one.properties)
             if len(found.objects) < ASKED_AT_ONCE:
                 return
             last = found.objects[-1].uuid
@@ -185,7 +181,9 @@ class Tenant:
 
     async def forget(self, document_id: UUID) -> None:
         """From here on no chunks of the document count."""
-        await self._of_documents(lambda documents: documents.data.delete_by_id(document_id))
+        await self._of_documents(
+            lambda documents: documents.data.delete_by_id(document_object_id(document_id))
+        )
 
     async def _documents(
         self, where: FilterReturn, limit: int, properties: Sequence[str]
@@ -219,11 +217,6 @@ async def _insert(
     done = await collection.data.insert_many(objects)
     if done.has_errors:
         raise WeaviateInsertManyAllFailedError(next(iter(done.errors.values())).message)
-
-
-def _hit(found: Object[Any, Any], score: float) -> Hit:
-    properties = found.properties
-    return Hit(found.uuid, UUID(properties["document_id"]), UUID(properties["generation"]), score)
 
 
 def _parts(ids: Collection[UUID]) -> Iterator[list[UUID]]:

@@ -108,6 +108,9 @@ class Notes:
         self.made |= vectors
         self.progress.append((chunks, embedded))
 
+    async def add_language(self, language: str) -> None:
+        pass
+
     async def lines(self) -> dict[bytes, str]:
         return dict(self.told)
 

@@ -87,6 +87,28 @@ def test_words_that_the_index_does_not_hold_weigh_nothing() -> None:
     assert weights[motor] == 2 * weights[kettle]
 
 
+def test_a_question_is_analysed_as_each_language_that_it_may_be_in() -> None:
+    """A stop word of its own language is a rare word in another, and must not count for it."""
+    english, german = "How is the pump of the hinge serviced?", "Wie wird die Pumpe gewartet?"
+    assert query_terms(english, ["en", "de"]) == query_terms(english, ["en"])
+    assert query_terms(german, ["en", "de"]) == query_terms(german, ["de"])
+    assert query_terms(german, ["en"]) != query_terms(german, ["de"])
+
+
+def test_a_question_in_doubt_counts_as_all_languages_together() -> None:
+    together = query_terms("VX-2214 motors", ["en", "de", "simple"])
+    for language in ("en", "de", "simple"):
+        assert query_terms("VX-2214 motors", [language]) <= together
+    assert max(together.values()) == 1, "a word that they agree on counts once"
+
+
+@given(query=TEXTS, language=st.sampled_from(["en", "de", "zh"]))
+def test_one_language_is_no_matter_of_doubt(query: str, language: str) -> None:
+    once = query_terms(query, [language])
+    assert query_terms(query, [language, language]) == once
+    assert once.keys() == document_weights(query, 256, language).keys()
+
+
 @given(frequencies=FREQUENCIES, budget=st.integers(0, 1500))
 def test_the_rarest_words_respect_the_budget(frequencies: dict[int, int], budget: int) -> None:
     chosen = rarest(frequencies, frequencies, budget)

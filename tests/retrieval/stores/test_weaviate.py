@@ -22,6 +22,7 @@ from retrieval.store import (
 from retrieval.stores import weaviate as store_module
 from retrieval.stores.weaviate import VectorUnusable, WeaviateStore
 from retrieval.stores.weaviate_connection import KeyRefused
+from retrieval.stores.weaviate_ids import new_generation
 from retrieval.stores.weaviate_objects import chunk_objects, query_terms
 from retrieval.stores.weaviate_tenant import Tenant
 from tests.retrieval.stores.conftest import open_store
@@ -63,7 +64,11 @@ async def leave_behind(
 ) -> None:
     """What a writer leaves that is killed before its chunks count."""
     objects = chunk_objects(
-        document, uuid4(), time.time() - age, make_chunks(*texts), make_vectors(len(texts), seed=7)
+        document,
+        new_generation(document.document_id),
+        time.time() - age,
+        make_chunks(*texts),
+        make_vectors(len(texts), seed=7),
     )
     await tenant_of(shelf).insert(objects)
 
