@@ -70,8 +70,7 @@ def documents_schema() -> Schema:
             {**_kept("version_id", "text"), "tokenization": "field", "indexFilterable": True},
             *(_kept(name, "text") for name in ("document_id", "generation", "item_name")),
             *(_kept(name, "text") for name in ("ingested_at", "source", "language", "metadata")),
-            {**_kept("chunks", "int"), "indexFilterable": True},  # or it cannot be summed up
-            *(_kept(name, "int") for name in ("version_number", "written_at")),
+            *(_kept(name, "int") for name in ("version_number", "chunks", "written_at")),
         ],
         "vectorIndexType": "flat",
         "vectorIndexConfig": {"distance": "dot", "skipDefaultQuantization": True},

@@ -92,7 +92,7 @@ async def test_clients_of_the_old_and_the_new_protocol_find_both_tools_described
     assert answer
     assert answer["properties"].keys() == {
         *("results", "total_results", "index_version", "truncated", "omitted", "next_cursor"),
-        *("reranking", "explanation"),
+        *("reranking", "understanding", "explanation"),
     }
 
 

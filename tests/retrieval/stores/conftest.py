@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -34,11 +35,15 @@ def weaviate() -> Iterator[WeaviateAddress]:
 
 @pytest.fixture(scope="session")
 async def weaviate_store(weaviate: WeaviateAddress) -> AsyncIterator[WeaviateStore]:
-    store = open_store(weaviate)
-    yield store
-    await store.close()
+    async with opened_store(weaviate) as store:
+        yield store
 
 
-def open_store(address: WeaviateAddress) -> WeaviateStore:
+@asynccontextmanager
+async def opened_store(address: WeaviateAddress) -> AsyncGenerator[WeaviateStore]:
     """Another client of that server."""
-    return WeaviateStore(address.url, grpc_port=address.grpc_port, api_key=address.api_key)
+    store = WeaviateStore(address.url, grpc_port=address.grpc_port, api_key=address.api_key)
+    try:
+        yield store
+    finally:
+        await store.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from uuid import uuid4
 
@@ -25,7 +26,7 @@ from retrieval.stores.weaviate_connection import KeyRefused
 from retrieval.stores.weaviate_ids import new_generation
 from retrieval.stores.weaviate_objects import chunk_objects, query_terms
 from retrieval.stores.weaviate_tenant import Tenant
-from tests.retrieval.stores.conftest import open_store
+from tests.retrieval.stores.conftest import opened_store
 from tests.retrieval.stores.makers import (
     MODEL,
     Shelf,
@@ -180,20 +181,21 @@ async def test_two_processes_writing_the_same_document_never_mix(
     shelf: Shelf, weaviate: WeaviateAddress
 ) -> None:
     """Their locks are not shared; whichever counts last is whole."""
-    other_store = open_store(weaviate)
-    other = replace(shelf, store=other_store)
     document = make_document()
-    for _ in range(5):
-        await asyncio.gather(
-            *(
-                one.put(document, make_chunks(*[f"kettle {n}"] * (n + 1)))
-                for n, one in enumerate([shelf, other] * 3)
+    async with opened_store(weaviate) as other_store:
+        other = replace(shelf, store=other_store)
+        for _ in range(10):
+            await asyncio.gather(
+                *(
+                    one.put(document, make_chunks(*[f"kettle {n}"] * (n + 1)))
+                    for n, one in enumerate([shelf, other] * 3)
+                )
             )
-        )
-        texts = await shelf.by_words("kettle")
-        assert len(set(texts)) == 1
-        assert len(texts) == int(texts[0].split()[1]) + 1 == await shelf.count()
-    await other_store.close()
+            texts = await shelf.by_words("kettle")
+            assert len(set(texts)) == 1
+            assert len(texts) == int(texts[0].split()[1]) + 1 == await shelf.count()
+            held = await other_store.documents(shelf.scope, shelf.index)
+            assert [one.chunks for one in held] == [len(texts)]
 
 
 async def test_a_new_document_appears_whole(shelf: Shelf) -> None:
@@ -290,15 +292,15 @@ async def test_indexes_of_a_new_size_of_vectors_may_be_made_at_once(
 ) -> None:
     settings = make_index().settings
     tiny = replace(settings, embedding_model=replace(MODEL, dimensions=3))
-    stores = [open_store(weaviate) for _ in range(4)]
-    shelves = [Shelf(one, index=replace(make_index(), settings=tiny)) for one in stores]
-    await asyncio.gather(*(shelf.create() for shelf in shelves))
-    for shelf in shelves:
-        vectors = [vector[:3] for vector in make_vectors(1)]
-        await shelf.put(make_document(), make_chunks("kettle"), vectors)
-        assert await shelf.by_words("kettle") == ["kettle"]
-        await shelf.store.drop(shelf.scope, shelf.index)
-    await asyncio.gather(*(one.close() for one in stores))
+    async with AsyncExitStack() as stack:
+        stores = [await stack.enter_async_context(opened_store(weaviate)) for _ in range(4)]
+        shelves = [Shelf(one, index=replace(make_index(), settings=tiny)) for one in stores]
+        await asyncio.gather(*(shelf.create() for shelf in shelves))
+        for shelf in shelves:
+            vectors = [vector[:3] for vector in make_vectors(1)]
+            await shelf.put(make_document(), make_chunks("kettle"), vectors)
+            assert await shelf.by_words("kettle") == ["kettle"]
+            await shelf.store.drop(shelf.scope, shelf.index)
 
 
 async def test_a_key_that_the_server_does_not_know_is_named_as_the_reason(
@@ -307,29 +309,26 @@ async def test_a_key_that_the_server_does_not_know_is_named_as_the_reason(
     if weaviate.api_key is None:
         pytest.skip("the server at KB_WEAVIATE_URL asks for no key")
     for key in ("wrong", None):
-        store = open_store(replace(weaviate, api_key=key))
-        with pytest.raises(KeyRefused, match="KB_WEAVIATE_API_KEY"):
-            await Shelf(store).create()
-        with pytest.raises(KeyRefused):
-            await Shelf(store).search(text="kettle")
-        await store.close()
+        async with opened_store(replace(weaviate, api_key=key)) as store:
+            with pytest.raises(KeyRefused, match="KB_WEAVIATE_API_KEY"):
+                await Shelf(store).create()
+            with pytest.raises(KeyRefused):
+                await Shelf(store).search(text="kettle")
 
 
 async def test_a_server_that_is_not_there_is_unavailable(weaviate: WeaviateAddress) -> None:
-    store = open_store(replace(weaviate, url="http://127.0.0.1:9"))
-    shelf = Shelf(store)
-    for call in (shelf.create(), shelf.count(), shelf.search(text="kettle")):
-        with pytest.raises(StoreUnavailable):
-            await call
-    await store.close()
+    async with opened_store(replace(weaviate, url="http://127.0.0.1:9")) as store:
+        shelf = Shelf(store)
+        for call in (shelf.create(), shelf.count(), shelf.search(text="kettle")):
+            with pytest.raises(StoreUnavailable):
+                await call
 
 
 async def test_a_store_that_was_closed_opens_again(weaviate: WeaviateAddress) -> None:
-    store = open_store(weaviate)
-    shelf = await Shelf(store).create()
-    await store.close()
-    assert await shelf.count() == 0
-    await store.close()
-    with pytest.raises(IndexNotFound):
-        await Shelf(store).count()
-    await store.close()
+    async with opened_store(weaviate) as store:
+        shelf = await Shelf(store).create()
+        await store.close()
+        assert await shelf.count() == 0
+        await store.close()
+        with pytest.raises(IndexNotFound):
+            await Shelf(store).count()

@@ -19,7 +19,7 @@ from kb.weaviate.embedded import EmbeddedWeaviate
 from kb.weaviate.home import Home
 from retrieval.store import DocumentVersion, StoreUnavailable
 from retrieval.stores.weaviate import WeaviateStore
-from tests.retrieval.stores.conftest import open_store
+from tests.retrieval.stores.conftest import opened_store
 from tests.retrieval.stores.makers import (
     Shelf,
     make_chunks,
@@ -60,9 +60,9 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 async def store(server: Server) -> AsyncIterator[WeaviateStore]:
-    store = open_store(await asyncio.to_thread(server.embedded.start))
-    yield store
-    await store.close()
+    address = await asyncio.to_thread(server.embedded.start)
+    async with opened_store(address) as store:
+        yield store
 
 
 async def test_requests_fail_clearly_while_it_is_away_and_work_again_afterwards(
