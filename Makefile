@@ -15,7 +15,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-annotate --no-header
 LOCK := $(COMPILE) --overrides requirements/overrides.txt pyproject.toml --extra weaviate
 
-.PHONY: help demo up test faults check fix bench bench-quality bench-chunking bench-hostile bench-ingest bench-pdf bench-speed handbook lock clean
+.PHONY: help demo up test faults check fix bench bench-quality bench-chunking bench-hostile bench-ingest bench-pdf bench-speed bench-growth bench-gateway handbook lock clean
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,7 +27,7 @@ up: .venv/.kb ## Serve the REST API, the MCP door and a worker
 	$(BIN)/kb up
 
 test: .venv/.dev .weaviate/bin/weaviate-server tests/node/node_modules/.installed ## Run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 faults: .venv/.dev ## Kill a working service 200 times over; nothing may be lost
 	KB_FAULT_ROUNDS=200 $(BIN)/python -m pytest tests/faults -s
@@ -42,10 +42,10 @@ fix: .venv/.dev ## Format, and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: bench-speed bench-chunking bench-hostile bench-quality ## Run every benchmark
+bench: bench-speed bench-growth bench-gateway bench-chunking bench-hostile bench-quality ## Run every benchmark
 
-bench-quality: .venv/.dev ## Quality on SciFact through the public API; needs KB_BENCH_DATA
-	$(BIN)/python -m benchmarks.quality
+bench-quality: .venv/.dev .weaviate/bin/weaviate-server ## Quality on six data sets and both stores; needs KB_BENCH_DATA
+	PATH="$(CURDIR)/.weaviate/bin:$$PATH" $(BIN)/python -m benchmarks.quality
 
 bench-chunking: .venv/.dev ## Chunking strategies on Chroma's evaluation; needs KB_BENCH_DATA
 	$(BIN)/python -m benchmarks.chunking
@@ -59,8 +59,15 @@ bench-ingest: .venv/.dev .venv-peers/.made ## Time until documents are searchabl
 bench-pdf: .venv/.dev .venv-peers/.made ## PDF libraries by speed and by what they keep; needs KB_BENCH_DATA
 	$(BIN)/python -m benchmarks.pdf_extractors
 
-bench-speed: .venv/.dev ## Time of /retrieve beside the raw SQL it runs
-	$(BIN)/python -m benchmarks.speed
+bench-speed: .venv/.dev .venv-peers/.made .weaviate/bin/weaviate-server ## Time of /retrieve beside raw queries, and beside LlamaIndex and Haystack; needs KB_BENCH_DATA
+	PATH="$(CURDIR)/.weaviate/bin:$$PATH" $(BIN)/python -m benchmarks.speed
+	$(BIN)/python -m benchmarks.peer_search
+
+bench-growth: .venv/.dev ## Speed and recall from 10,000 to 500,000 chunks; needs KB_BENCH_DATA
+	$(BIN)/python -m benchmarks.growth
+
+bench-gateway: .venv/.dev ## What the chat APIs add to the time of the model's server
+	$(BIN)/python -m benchmarks.gateway
 
 handbook: .venv/.dev ## Rebuild the demo's documents from their source
 	$(BIN)/python -m examples.build_handbook

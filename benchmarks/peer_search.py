@@ -46,6 +46,7 @@ NAME = "peers"
 TOP = 10
 CANDIDATES = (10, 100)  # from each of a peer's retrievers
 BATCH = 64
+SECRETS = ("password", "passfile")
 FASTER = 3.0  # demanded at the median, of each peer
 NDCG = 0.72  # demanded
 
@@ -228,7 +229,11 @@ def _peer(
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "HAYSTACK_TELEMETRY_ENABLED": "False"},
+        env={
+            **os.environ,
+            "HAYSTACK_TELEMETRY_ENABLED": "False",
+            **{f"PG{part.upper()}": str(address[part]) for part in SECRETS if part in address},
+        },
     )
     if done.returncode:
         raise ServiceFailed(f"{name} failed: {done.stderr[-2000:]}")

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -30,6 +30,8 @@ class Running:
 
     url: str
     api_key: str
+    pid: int = 0
+    """The service's process; 0 where it is not ours."""
 
 
 def data_folder(name: str) -> Path:
@@ -47,13 +49,16 @@ def data_folder(name: str) -> Path:
 
 
 @contextmanager
-def running(data_dir: Path, *, command: Sequence[str] = ()) -> Generator[Running]:
+def running(
+    data_dir: Path, *, command: Sequence[str] = (), settings: Mapping[str, str] | None = None
+) -> Generator[Running]:
     """`kb up` on that data folder for as long as this is entered. Raises `ServiceFailed`.
 
-    `command` is run in place of `kb`, such as one that measures it.
+    `command` is run in place of `kb`, such as one that measures it; `settings` are environment
+    variables.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
-    environment = _environment(data_dir)
+    environment = {**_environment(data_dir), **(settings or {})}
     log = data_dir / LOG
     with (
         log.open("w") as complaints,
@@ -70,7 +75,7 @@ def running(data_dir: Path, *, command: Sequence[str] = ()) -> Generator[Running
             url = _announced(process.stdout)
             if url is None:
                 raise ServiceFailed(f"kb up did not start:\n{log.read_text()}")
-            yield Running(url, _make_key(environment))
+            yield Running(url, _make_key(environment), process.pid)
         finally:
             process.terminate()
             try:

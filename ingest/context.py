@@ -34,11 +34,6 @@ class LlmUnavailable(ContextError):
 
     code = "llm_unavailable"
 
-    def __init__(self, detail: str = "", *, after: float = 0) -> None:
-        super().__init__(detail)
-        self.after = after
-        """Seconds that the server asks to wait."""
-
 
 class LlmRefused(ContextError):
     """The language model cannot situate chunks; check its address, its name and the key."""

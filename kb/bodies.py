@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kb.catalog.documents import Document
 from kb.job_bodies import IndexingJobBody
+from kb.metadata_bodies import JsonValue, as_body
 from kb.service import Overview
 from retrieval.embedding.models import uuid_of
+from retrieval.metadata import from_json
 
 
 def _is_none(value: object) -> bool:
@@ -90,6 +92,8 @@ class DocumentBody(BaseModel):
     tokens: str | None
     notes: list[str]
     """What could not be read of it, such as scanned pages."""
+    metadata: dict[str, JsonValue]
+    """What its passages can be filtered by; empty before it is indexed."""
 
     @classmethod
     def of(cls, document: Document) -> DocumentBody:
@@ -111,4 +115,5 @@ class DocumentBody(BaseModel):
             chunks=document.chunks,
             tokens=None if document.tokens is None else str(document.tokens),
             notes=document.notes or [],
+            metadata=as_body(from_json(document.metadata or {})),
         )

@@ -55,6 +55,17 @@ async def queue_all(
         await queue.put(scope, conn, work)
 
 
+async def queue_missing(
+    queue: Queue, scope: Scope, conn: Connection, index_version_id: UUID
+) -> None:
+    """Have every document that an index version lacks indexed in it, in a job of its own."""
+    job_id = await jobs.create(scope, conn, kind="index_version", index_version_id=index_version_id)
+    await jobs.cover(scope, conn, job_id, is_read=True)
+    missing = await ledger.unindexed(scope, conn, job_id=job_id, index_version_id=index_version_id)
+    await queue_all(queue, scope, conn, missing, job_id)
+    await close_job(queue, scope, conn, job_id)  # there may be none
+
+
 async def queue_removal(queue: Queue, scope: Scope, conn: Connection, **what: UUID) -> None:
     """Have what was marked deleted removed: `document_id` or `data_source_id`."""
     ((name, one),) = what.items()

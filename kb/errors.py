@@ -14,11 +14,15 @@ from kb.blobs import BlobTooLarge
 from kb.catalog.errors import NameTaken, NotFound
 from kb.citations import InvalidSpan
 from kb.evaluations import NoLanguageModel, RunNotDone
+from kb.gateway import errors as turns
+from kb.gateway.upstream import errors as upstream
+from kb.gateway.wire.errors import UnreadableArguments
 from kb.index_builds import IndexIsLive, IndexNotReady, NothingToRollBackTo
 from kb.item_names import InvalidItemName
 from kb.page_images import NoPageImages
 from kb.reranking import InvalidRerankingModel
 from kb.schedules import InvalidSchedule
+from kb.store_migration import CountsDiffer
 from kb.vault import LinkInvalid
 from retrieval.analysis import UnknownLanguage
 from retrieval.citation_uri import InvalidCitationUri
@@ -29,7 +33,7 @@ from retrieval.filters import InvalidFilter
 from retrieval.metadata_schema import InvalidMetadata, InvalidSchema
 from retrieval.path_pattern import InvalidPattern
 from retrieval.query import InvalidQuery
-from retrieval.store import IndexNotFound, StoreNotConfigured
+from retrieval.store import IndexNotFound, StoreNotConfigured, TooManyDimensions
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +63,14 @@ TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (IndexNotReady, 409, "conflict"),
     (IndexIsLive, 409, "conflict"),
     (NothingToRollBackTo, 409, "conflict"),
+    (CountsDiffer, 409, "conflict"),
     (LinkInvalid, 403, "forbidden"),
     (UnknownModel, 400, "bad_request"),
     (InvalidDimensions, 400, "bad_request"),
     (UnknownLanguage, 400, "bad_request"),
     (IngestError, 400, "bad_request"),
     (StoreNotConfigured, 400, "bad_request"),
+    (TooManyDimensions, 400, "bad_request"),
     (InvalidRerankingModel, 400, "bad_request"),
     (IndexNotFound, 404, "not_found"),
     (InvalidSchema, 400, "bad_request"),
@@ -75,6 +81,23 @@ TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (NotComparable, 400, "bad_request"),
     (NoLanguageModel, 400, "bad_request"),
     (RunNotDone, 409, "conflict"),
+    (turns.NoModel, 404, "no_model"),
+    (turns.NoMessages, 400, "no_messages"),
+    (turns.TooManyTools, 400, "too_many_tools"),
+    (turns.TooManyKnowledgeBases, 400, "too_many_knowledge_bases"),
+    (turns.NoKnowledgeBase, 400, "no_knowledge_base"),
+    (turns.ToolNameTaken, 400, "tool_name_taken"),
+    (turns.UnknownToolChoice, 400, "unknown_tool_choice"),
+    (turns.ExtractiveNeedsRetrieval, 400, "extractive_needs_retrieval"),
+    (turns.InvalidTurn, 400, "invalid_request"),
+    (upstream.UnknownChatModel, 404, "model_not_found"),
+    (upstream.ContextOverflow, 400, "context_length_exceeded"),
+    (upstream.RequestRefused, 400, "refused_by_model"),
+    (upstream.UpstreamBusy, 429, "model_busy"),
+    (upstream.UpstreamTimeout, 504, "model_timeout"),
+    (upstream.UpstreamUnavailable, 503, "model_unavailable"),
+    (upstream.UpstreamError, 502, "model_failed"),
+    (UnreadableArguments, 502, "model_failed"),
     (RetrievalError, 503, "service_unavailable"),
     (ServiceError, 503, "service_unavailable"),
     (OperationalError, 503, "service_unavailable"),

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from kb.catalog import index_versions, jobs, knowledge_bases, ledger
+from ingest.chunking.settings import require_fit
+from kb.catalog import index_versions, knowledge_bases, ledger
 from kb.catalog.index_versions import IndexState
-from kb.dispatch import close_job, queue_all
+from kb.dispatch import close_job, queue_missing
 from kb.service import Service
 from retrieval.errors import ServiceError
 from retrieval.index import ChunkSettings, IndexSettings, IndexVersion
@@ -48,13 +49,15 @@ async def build(
     """Begin an index version with these settings; the live one goes on answering.
 
     Parsed documents, and vectors of chunks that stay the same under the same model, are taken over
-    instead of made again. Raises `NotFound` or `InvalidChunking`.
+    instead of made again. Raises `NotFound`, `InvalidChunking` or `ChunkSizeOutOfRange`.
     """
-    for chunking in (settings.chunking, *(source_chunking or {}).values()):
-        service.require_llm_for(chunking)
     version_id = uuid4()
     async with scoped(service.pool, scope) as conn:  # no store is asked for a typo
-        await index_versions.live(scope, conn)
+        live = await index_versions.live(scope, conn)
+        kept = await index_versions.source_chunking(scope, conn, live.id)
+    for chunking in (settings.chunking, *{**kept, **(source_chunking or {})}.values()):
+        service.require_llm_for(chunking)
+        require_fit(settings.embedding_model, chunking.max_chunk_size)
     version = IndexVersion(id=version_id, number=0, settings=settings)
     store = service.store(version)
     await store.create(scope, version)
@@ -70,19 +73,18 @@ async def build(
                 await index_versions.set_source_chunking(
                     scope, conn, version_id, source_id, chunking
                 )
-            job_id = await jobs.create(
-                scope, conn, kind="index_version", index_version_id=version_id
-            )
-            await jobs.cover(scope, conn, job_id, is_read=True)
-            missing = await ledger.unindexed(
-                scope, conn, job_id=job_id, index_version_id=version_id
-            )
-            await queue_all(service.queue, scope, conn, missing, job_id)
-            await close_job(service.queue, scope, conn, job_id)  # there may be no documents
+            await queue_missing(service.queue, scope, conn, version_id)
     except BaseException:
         await store.drop(scope, version)
         raise
     return await get(service, scope, version_id)
+
+
+async def go_on(service: Service, scope: Scope, one: KeptIndex) -> None:
+    """Have what failed in it, or was cancelled, indexed once more."""
+    if one.state.documents > one.state.indexed + one.state.pending:
+        async with scoped(service.pool, scope) as conn:
+            await queue_missing(service.queue, scope, conn, one.version.id)
 
 
 async def list_all(service: Service, scope: Scope) -> list[KeptIndex]:

@@ -15,16 +15,19 @@ import procrastinate
 from procrastinate import JobContext, PsycopgConnector, RetryDecision, RetryStrategy
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job
+from procrastinate.worker import Worker
 from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
 from ingest.context import LlmUnavailable
 from ingest.parsing.errors import ParserUnavailable
 from kb.postgres.pool import configure
+from kb.weaviate.errors import EmbeddedWeaviateError
 from retrieval.embedding.embedder import EmbeddingUnavailable
 from retrieval.errors import ServiceError
 from retrieval.postgres import Connection, Pool
 from retrieval.scope import Scope
+from retrieval.store import StoreUnavailable
 
 MAX_ATTEMPTS = 5
 HEARTBEAT_SECONDS = 5
@@ -53,6 +56,8 @@ TRANSIENT = (
     ParserUnavailable,
     LlmUnavailable,
     EmbeddingUnavailable,
+    StoreUnavailable,
+    EmbeddedWeaviateError,
     OSError,
     TryAgain,
 )
@@ -130,7 +135,8 @@ class Queue:
         await self.revive_stalled()
 
         async def lane(name: str, size: int) -> None:
-            await app.run_worker_async(
+            worker = Worker(
+                app,
                 name=name,
                 queues=[name],
                 concurrency=size,
@@ -141,6 +147,7 @@ class Queue:
                 update_heartbeat_interval=HEARTBEAT_SECONDS,
                 stalled_worker_timeout=STALLED_SECONDS,
             )
+            await _until_cancelled(worker)
 
         if wait:
             async with asyncio.TaskGroup() as lanes:
@@ -157,6 +164,22 @@ class Queue:
             logger.warning("taking up job %s, whose worker died", job.id)
             with suppress(ConnectorException):  # another worker was quicker
                 await self._app.job_manager.retry_job(job)
+
+
+async def _until_cancelled(worker: Worker) -> None:
+    """Run it; being told to stop as well, it ends even where a cancellation is lost on it.
+
+    Python 3.11 loses one that comes just as a connection answers.
+    """
+    running = asyncio.create_task(worker.run())
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        running.cancel()
+        worker.stop()
+        with suppress(asyncio.CancelledError):
+            await running
+        raise
 
 
 class _Retry(RetryStrategy):

@@ -16,7 +16,7 @@ from kb.api.app import create_app
 from kb.auth import operator_scope
 from kb.embedders import Embedders
 from kb.settings import Settings
-from kb.wiring import Database, make_embedders, make_live_sources, open_service
+from kb.wiring import Database, make_embedders, make_live_sources, open_gateway, open_service
 from kb.working import keep_alive, keep_working
 
 logger = logging.getLogger(__name__)
@@ -48,11 +48,15 @@ async def serve(
     `on_ready` is called once requests are answered, with the first key on a first start.
     """
     embedders = make_embedders(settings)
-    async with open_service(settings, database.dsn, embedders) as service:
+    async with (
+        open_service(settings, database.dsn, embedders) as service,
+        open_gateway(settings, service) as gateway,
+    ):
         first_key = await service.first_key(operator_scope())
         app = create_app(
             service,
             make_live_sources(settings),
+            gateway,
             allowed_hosts=(*_own_hosts(settings, listener), *settings.allowed_hosts),
             allowed_origins=settings.allowed_origins,
         )

@@ -34,10 +34,12 @@ from retrieval.expansion import Place
 from retrieval.filters import parse_filter
 from retrieval.index import (
     DEFAULT_STORE,
+    DEFAULT_VECTOR_STORAGE,
     ChunkSettings,
     IndexSettings,
     IndexVersion,
     StoreName,
+    VectorStorage,
 )
 from retrieval.postgres import Connection, Pool, scoped
 from retrieval.query import Query, Reranking
@@ -152,7 +154,7 @@ class Service:
         """Where an index version is kept. Raises `StoreNotConfigured`."""
         name = version.settings.store
         if name not in self.stores:
-            raise StoreNotConfigured(f"Index version {version.number} is in {name}.")
+            raise StoreNotConfigured(f"It is called {name}.")
         return self.stores[name]
 
     async def index_version(self, scope: Scope) -> IndexVersion:
@@ -168,6 +170,7 @@ class Service:
         embedding_model: EmbeddingModel,
         chunking: ChunkSettings | None = None,
         store: StoreName | None = None,
+        vector_storage: VectorStorage = DEFAULT_VECTOR_STORAGE,
         language: Language | None = None,
         tags: Sequence[str] = (),
         project_id: str = "",
@@ -176,14 +179,15 @@ class Service:
         """An empty knowledge base, ready for documents and queries.
 
         `chunking` comes from `ingest.chunking.settings.chunk_settings`, as do its defaults. Without
-        a language each document's is found out. Raises `NameTaken`, `InvalidChunking` or
-        `StoreNotConfigured`.
+        a language each document's is found out. Raises `NameTaken`, `InvalidChunking`,
+        `StoreNotConfigured` or `TooManyDimensions`.
         """
         settings = IndexSettings(
             parser=PARSER_VERSION,
             embedding_model=embedding_model,
             chunking=chunking or chunk_settings(embedding_model),
             store=store or self.default_store,
+            vector_storage=vector_storage,
             language=language,
         )
         self.require_llm_for(settings.chunking)

@@ -6,9 +6,10 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from kb.gateway.upstream.models import ChatModelEntry
 from kb.postgres.embedded import default_data_dir
 from retrieval.embedding.entries import ModelEntry
 
@@ -95,13 +96,29 @@ class Settings(BaseSettings):
     """Tesseract's languages for them, as a JSON list; each is a package of its own."""
 
     llm_url: str | None = None
-    """An OpenAI-compatible API, as http://127.0.0.1:8000/v1; it writes context lines for chunks."""
+    """An OpenAI-compatible API, as http://127.0.0.1:8000/v1; it answers chats, reads questions and
+    writes context lines for chunks."""
 
     llm_model: str | None = None
     """The language model to ask there."""
 
     llm_api_key: SecretStr | None = None
     """The key that the language model is asked with."""
+
+    llm_models: tuple[ChatModelEntry, ...] = ()
+    """Further models for chats, as a JSON list; the README says what an entry has."""
+
+    llm_models_file: Path | None = None
+    """A file with more of them: a JSON list, or TOML with a `[[models]]` for each."""
+
+    llm_concurrency: int = Field(default=64, ge=1)
+    """Requests to one chat model that are under way at a time."""
+
+    llm_wait_seconds: float = Field(default=10, ge=0)
+    """How long a chat waits for its turn before it is told that the model is busy."""
+
+    exclude_flagged_passages: bool = False
+    """No chat model is shown passages that look like instructions to it."""
 
     rerank_model: str | None = None
     """The cross-encoder that reranks: one of fastembed's names or a folder, or what the model at
@@ -110,6 +127,13 @@ class Settings(BaseSettings):
     rerank_url: str | None = None
     """A server that reranks, as http://127.0.0.1:8000/v1; `/rerank` is put after it. In this
     process unless set."""
+
+    @field_validator("rerank_url")
+    @classmethod
+    def _require_model(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if url is not None and info.data.get("rerank_model") is None:
+            raise ValueError("what the model there is called must stand in KB_RERANK_MODEL")
+        return url
 
     rerank_kind: Literal["auto", "cohere", "tei"] = "auto"
     """What that server speaks: TEI's format, or that of Cohere, Jina, vLLM, Infinity and llama.cpp;

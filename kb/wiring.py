@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kb.blobs import Blobs, FolderBlobs
@@ -16,20 +17,25 @@ from kb.postgres.schema import prepare
 from kb.queue import Queue
 from kb.service import Service
 from kb.settings import Settings
+from kb.stores import Stores
+from kb.weaviate.errors import WeaviateClientMissing
 from retrieval.embedding.embedder import Embedder
 from retrieval.embedding.entries import to_models
 from retrieval.embedding.models import MODELS, EmbeddingModel
 from retrieval.embedding.registry import Registry
-from retrieval.index import StoreName
-from retrieval.store import Store
+from retrieval.postgres import Pool
+from retrieval.store import StoreNotConfigured
 from retrieval.stores.pgvector import PgVectorStore
+from retrieval.stores.weaviate_address import Locate, WeaviateAddress
 
 if TYPE_CHECKING:  # what few commands need is imported where it is made
     from ingest.context import Situate
+    from kb.gateway.gateway import Gateway
     from kb.live_sources import LiveSources
     from kb.vault import Vault
     from kb.worker import Worker
     from retrieval.reranking.reranker import Reranker
+    from retrieval.stores.weaviate import WeaviateStore
     from retrieval.understanding.chat import Chat
 
 UNDERSTANDING_SECONDS = 20.0  # a question waits no longer for a language model
@@ -145,9 +151,23 @@ def make_live_sources(settings: Settings) -> LiveSources:
     )
 
 
+@contextmanager
+def open_weaviate(settings: Settings, say: Say = say_nothing) -> Generator[None]:
+    """Our own Weaviate running where it is asked for; what is missing is said at once."""
+    if has_weaviate(settings):
+        _weaviate_store()  # takes 2 s; later, a search would wait for it
+    if settings.store == "pgvector" or settings.weaviate_url is not None:
+        yield
+        return
+    from kb.weaviate.embedded import EmbeddedWeaviate
+
+    with EmbeddedWeaviate(settings.data_dir, on_wait=say):
+        yield
+
+
 @asynccontextmanager
 async def open_service(
-    settings: Settings, dsn: str, embedders: Embedders
+    settings: Settings, dsn: str, embedders: Embedders, say: Say = say_nothing
 ) -> AsyncGenerator[Service]:
     """The service on one event loop's connections."""
     pool = make_pool(dsn, max_size=settings.database_connections)
@@ -155,14 +175,11 @@ async def open_service(
     try:
         queue = Queue(pool)
         await queue.open()
-        stores: dict[StoreName, Store] = {"pgvector": PgVectorStore(pool)}
         async with (
-            _open_weaviate(settings) as weaviate,
+            _open_stores(settings, pool, say) as stores,
             _open_reranker(settings) as reranker,
             _open_chat(settings) as chat,
         ):
-            if weaviate is not None:
-                stores["weaviate"] = weaviate
             yield Service(
                 pool=pool,
                 stores=stores,
@@ -175,6 +192,40 @@ async def open_service(
             )
     finally:
         await pool.close()
+
+
+@asynccontextmanager
+async def open_gateway(settings: Settings, service: Service) -> AsyncGenerator[Gateway]:
+    """The chat APIs on an open service. Raises `InvalidModels`."""
+    from kb.gateway.chat_model import ChatModel
+    from kb.gateway.description import describe
+    from kb.gateway.gateway import Gateway
+    from kb.gateway.mcp_connection import McpConnections
+    from kb.gateway.upstream.models import configured
+    from kb.gateway.upstream.upstream import open_upstream
+
+    models = configured(
+        settings.llm_models,
+        file=settings.llm_models_file,
+        url=settings.llm_url,
+        model=settings.llm_model,
+        api_key=settings.llm_api_key,
+    )
+    # It logs what a server sends, where that cannot be read.
+    logging.getLogger("mcp.client.streamable_http").setLevel(logging.CRITICAL + 1)
+    async with open_upstream(
+        models, concurrency=settings.llm_concurrency, wait=settings.llm_wait_seconds
+    ) as upstream:
+        yield Gateway(
+            complete=upstream,
+            models=[ChatModel(id=one.id, context_length=one.context_length) for one in models],
+            retrieve=service.retrieve_from,
+            describe=partial(describe, service),
+            open_mcp=McpConnections(
+                allowed_networks=settings.fetch_networks, allowed_ports=settings.fetch_ports
+            ).open,
+            exclude_flagged=settings.exclude_flagged_passages,
+        )
 
 
 @asynccontextmanager
@@ -191,44 +242,71 @@ async def open_worker(settings: Settings, service: Service) -> AsyncGenerator[Wo
         wall_seconds=settings.parser_seconds,
     )
     languages = settings.ocr_languages if settings.ocr == "auto" else ()
-    async with ParserJail(limits, ocr_languages=languages) as jail, _open_llm(settings) as situate:
+    situate = None if service.chat is None else _situate(service.chat)
+    async with ParserJail(limits, ocr_languages=languages) as jail:
         sync = Sync(service, make_live_sources(settings).open)
         yield Worker(service, jail, sync, concurrency=settings.worker_concurrency, situate=situate)
 
 
 @asynccontextmanager
-async def _open_weaviate(settings: Settings) -> AsyncGenerator[Store | None]:
-    """The one that is named, else our own where it is asked for or has been used before."""
-    is_own = settings.store == "weaviate" or (settings.data_dir / "weaviate").exists()
-    if settings.weaviate_url is None and not is_own:
-        yield None
-        return
-    from retrieval.stores.weaviate import WeaviateStore
-
-    if settings.weaviate_url is not None:
-        key = settings.weaviate_api_key
-        store = WeaviateStore(
-            settings.weaviate_url,
-            grpc_port=settings.weaviate_grpc_port,
-            api_key=key.get_secret_value() if key else None,
+async def _open_stores(settings: Settings, pool: Pool, say: Say) -> AsyncGenerator[Stores]:
+    async with AsyncExitStack() as opened:
+        yield Stores(
+            {
+                "pgvector": lambda: PgVectorStore(pool),
+                "weaviate": lambda: make_weaviate(settings, opened, say),
+            }
         )
-        try:
-            yield store
-        finally:
-            await store.close()
-        return
-    from kb.weaviate.embedded import EmbeddedWeaviate
 
-    embedded = EmbeddedWeaviate(settings.data_dir)
-    address = await asyncio.to_thread(embedded.start)
+
+def make_weaviate(settings: Settings, opened: AsyncExitStack, say: Say) -> WeaviateStore:
+    """Connects, and starts a server of our own, with its first request; `opened` ends both.
+
+    Raises `StoreNotConfigured` or `WeaviateClientMissing`.
+    """
+    if not has_weaviate(settings):
+        raise StoreNotConfigured
+    store = _weaviate_store()(_locating_weaviate(settings, opened, say))
+    opened.push_async_callback(store.close)
+    return store
+
+
+def has_weaviate(settings: Settings) -> bool:
+    """One is named, or our own is asked for or has been used before."""
+    return (
+        settings.weaviate_url is not None
+        or settings.store == "weaviate"
+        or (settings.data_dir / "weaviate").exists()
+    )
+
+
+def _weaviate_store() -> type[WeaviateStore]:
     try:
-        store = WeaviateStore(address.url, grpc_port=address.grpc_port, api_key=address.api_key)
-        try:
-            yield store
-        finally:
-            await store.close()
-    finally:
-        await asyncio.to_thread(embedded.stop)
+        from retrieval.stores.weaviate import WeaviateStore
+    except ModuleNotFoundError as exc:
+        raise WeaviateClientMissing from exc
+    return WeaviateStore
+
+
+def _locating_weaviate(settings: Settings, opened: AsyncExitStack, say: Say) -> Locate:
+    if settings.weaviate_url is None:
+        from kb.weaviate.embedded import EmbeddedWeaviate
+        from kb.weaviate.on_demand import WeaviateOnDemand
+
+        own = WeaviateOnDemand(EmbeddedWeaviate(settings.data_dir, on_wait=say))
+        opened.push_async_callback(own.close)
+        return own.locate
+    key = settings.weaviate_api_key
+    address = WeaviateAddress(
+        url=settings.weaviate_url,
+        grpc_port=settings.weaviate_grpc_port,
+        api_key=key.get_secret_value() if key else None,
+    )
+
+    async def named() -> WeaviateAddress:
+        return address
+
+    return named
 
 
 @asynccontextmanager
@@ -269,17 +347,7 @@ async def _open_chat(settings: Settings) -> AsyncGenerator[Chat | None]:
         yield chat
 
 
-@asynccontextmanager
-async def _open_llm(settings: Settings) -> AsyncGenerator[Situate | None]:
-    if settings.llm_url is None or settings.llm_model is None:
-        yield None
-        return
-    from ingest.context_llm import open_llm
+def _situate(chat: Chat) -> Situate:
+    from ingest.context_llm import LlmSituate
 
-    key = settings.llm_api_key
-    async with open_llm(
-        settings.llm_url,
-        model=settings.llm_model,
-        api_key=key.get_secret_value() if key else None,
-    ) as situate:
-        yield situate
+    return LlmSituate(chat)

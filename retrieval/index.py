@@ -13,6 +13,10 @@ StoreName = Literal["pgvector", "weaviate"]
 STORES: tuple[StoreName, ...] = get_args(StoreName)
 DEFAULT_STORE: StoreName = "pgvector"
 
+VectorStorage = Literal["float", "half", "binary"]
+VECTOR_STORAGES: tuple[VectorStorage, ...] = get_args(VectorStorage)
+DEFAULT_VECTOR_STORAGE: VectorStorage = "half"
+
 ChunkStrategy = Literal["section", "semantic", "hierarchical", "sentence_window", "fixed"]
 CHUNK_STRATEGIES: tuple[ChunkStrategy, ...] = get_args(ChunkStrategy)
 ChunkContext = Literal["none", "headers", "llm"]
@@ -59,6 +63,11 @@ class IndexSettings:
     chunking: ChunkSettings
     store: StoreName = DEFAULT_STORE
     """Where its chunks are kept."""
+
+    vector_storage: VectorStorage = DEFAULT_VECTOR_STORAGE
+    """4 or 2 bytes a number; `binary` finds by 1 bit a number, and ranks what is near by its bits
+    by the 2 bytes. Weaviate, which keeps no halves, has 4 bytes for each of these.
+    """
 
     language: Language | None = None
     """What its documents are written in; found out for each one unless it is set."""

@@ -123,7 +123,7 @@ class _Asked:
             vector=await self._vector,
             text=self._text,
             languages=self._languages,
-            term_weights=found.term_weights,
+            found=found,
         )
         target = self._target
         return await target.index.store.read(

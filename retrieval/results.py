@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from retrieval.passage import Passage
+from retrieval.passage import Citation, Passage
 from retrieval.retrieval import CandidateReport, Retrieval
 from retrieval.understanding.understanding import UnderstandingMode, Understood
 
@@ -51,6 +51,21 @@ class ResultCitation(ResultModel):
     section_path: list[str]
     """Titles of the headings around the passage, outermost first."""
 
+    @classmethod
+    def of(cls, citation: Citation) -> Self:
+        """The citation as callers see it."""
+        return cls(
+            uri=citation.uri,
+            knowledge_base_id=citation.knowledge_base_id,
+            document_id=citation.document.document_id,
+            version_id=citation.document.version_id,
+            version_number=citation.document.version_number,
+            char_start=citation.char_start,
+            char_end=citation.char_end,
+            page=citation.page,
+            section_path=list(citation.section_path),
+        )
+
 
 class Result(ResultModel):
     """One passage."""
@@ -85,17 +100,7 @@ class Result(ResultModel):
             score=passage.score,
             semantic_score=passage.semantic_score,
             lexical_score=passage.lexical_score,
-            citation=ResultCitation(
-                uri=citation.uri,
-                knowledge_base_id=citation.knowledge_base_id,
-                document_id=citation.document.document_id,
-                version_id=citation.document.version_id,
-                version_number=citation.document.version_number,
-                char_start=citation.char_start,
-                char_end=citation.char_end,
-                page=citation.page,
-                section_path=list(citation.section_path),
-            ),
+            citation=ResultCitation.of(citation),
         )
 
 

@@ -27,7 +27,8 @@ class IndexNotFound(RetrievalError):
 
 
 class StoreNotConfigured(RetrievalError):
-    """This installation has no such store; see KB_WEAVIATE_URL and `kb up --store`."""
+    """This installation has no such store. Set KB_WEAVIATE_URL to a Weaviate that runs, or
+    KB_STORE=weaviate to have one started here."""
 
 
 class StoreUnavailable(RetrievalError):
@@ -36,6 +37,10 @@ class StoreUnavailable(RetrievalError):
 
 class DimensionMismatch(RetrievalError):
     """The index was built with another embedding size; reindex or pick the original model."""
+
+
+class TooManyDimensions(RetrievalError):
+    """The store indexes no vectors of this size; shorten them, or take another vector storage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +75,8 @@ class StoreQuery:
     languages: Sequence[Language] = (DEFAULT_LANGUAGE,)
     """What the index's documents are written in; the text is analysed as each."""
 
-    term_weights: Mapping[int, float] | None = None
-    """What a search with this text weighed its terms with, where the caller has it at hand."""
+    found: Candidates | None = None
+    """What a search for the same found, where the caller has it at hand; saves `read` some work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +86,7 @@ class Candidates:
     semantic: Mapping[int, float] = field(default_factory=dict[int, float])
     lexical: Mapping[int, float] = field(default_factory=dict[int, float])
     term_weights: Mapping[int, float] | None = field(default=None, compare=False)
-    """What the text's terms were weighed with; saves `read` finding it out again."""
+    """What the text's terms were weighed with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +114,8 @@ class Reading:
 
     chunks: list[StoredChunk]
     found: int
-    """How many of the chunks asked for are still there, returned or not."""
+    """How many of the chunks asked for are still there, returned or not. Of those whose scores were
+    given, only what would have been returned is sure to be looked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

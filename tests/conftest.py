@@ -1,7 +1,8 @@
-"""The real parts that tests share: one PostgreSQL, one embedding model, a service on both."""
+"""The real parts that tests share: a PostgreSQL, a Weaviate, an embedding model, a service."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -11,17 +12,21 @@ from uuid import uuid4
 import pytest
 
 from kb.embedders import Embedders
+from kb.gateway.gateway import Gateway
 from kb.postgres.embedded import EmbeddedPostgres
 from kb.postgres.pool import make_pool
 from kb.postgres.schema import prepare
 from kb.service import Service
 from kb.settings import Settings
-from kb.wiring import make_embedders, open_service, open_worker
+from kb.weaviate.embedded import EmbeddedWeaviate
+from kb.wiring import make_embedders, open_gateway, open_service, open_worker
 from kb.worker import Worker
 from retrieval.embedding.embedder import Embedder
 from retrieval.embedding.models import MODELS
 from retrieval.postgres import Pool
 from retrieval.scope import TeamScope
+from retrieval.stores.weaviate_address import WeaviateAddress
+from tests.retrieval.stores.weaviate_program import weaviate_program
 
 
 @pytest.fixture(scope="session")
@@ -67,9 +72,33 @@ async def pool(dsn: str) -> AsyncIterator[Pool]:
 
 
 @pytest.fixture(scope="session")
+def weaviate() -> Iterator[WeaviateAddress]:
+    """A server: the one at KB_WEAVIATE_URL, or else one of our own."""
+    if url := os.environ.get("KB_WEAVIATE_URL"):
+        yield WeaviateAddress(
+            url=url,
+            grpc_port=int(os.environ.get("KB_WEAVIATE_GRPC_PORT", "50051")),
+            api_key=os.environ.get("KB_WEAVIATE_API_KEY"),
+        )
+        return
+    program = weaviate_program()
+    folder = Path(tempfile.mkdtemp(prefix="kb-weaviate-"))
+    with EmbeddedWeaviate(folder, program=program) as address:
+        yield address
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
 async def service(settings: Settings, dsn: str, embedders: Embedders) -> AsyncIterator[Service]:
     async with open_service(settings, dsn, embedders) as service:
         yield service
+
+
+@pytest.fixture(scope="session")
+async def gateway(settings: Settings, service: Service) -> AsyncIterator[Gateway]:
+    """The chat APIs without a language model."""
+    async with open_gateway(settings, service) as gateway:
+        yield gateway
 
 
 @pytest.fixture(scope="session")

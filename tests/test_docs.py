@@ -11,6 +11,7 @@ from typer.main import get_command
 
 from kb.api.app import MCP_PATH, create_app
 from kb.cli.app import app as cli
+from kb.gateway.gateway import Gateway
 from kb.service import Service
 from kb.settings import Settings
 from kb.wiring import make_live_sources
@@ -32,9 +33,9 @@ def test_the_readme_names_no_setting_that_is_not_there() -> None:
 
 
 def test_every_route_is_in_the_readme_and_says_what_it_does(
-    service: Service, settings: Settings
+    service: Service, settings: Settings, gateway: Gateway
 ) -> None:
-    app = create_app(service, make_live_sources(settings))
+    app = create_app(service, make_live_sources(settings), gateway)
     paths: dict[str, dict[str, Any]] = app.openapi()["paths"]
     for path, operations in paths.items():
         line = next((line for line in README.splitlines() if f"{path}`" in line), None)

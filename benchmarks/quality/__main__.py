@@ -79,7 +79,8 @@ def main(
         if url and api_key:
             missed = asyncio.run(_run(Running(url, api_key), data_sets, plan))
         else:
-            with running(data_dir or data_folder(FOLDER)) as service:
+            settings = {"KB_STORE": plan.stores[-1]}  # our own Weaviate runs where it is asked for
+            with running(data_dir or data_folder(FOLDER), settings=settings) as service:
                 missed = asyncio.run(_run(service, data_sets, plan))
     except ServiceFailed as exc:
         err.print(f"[red]Error:[/] {exc}", soft_wrap=True)

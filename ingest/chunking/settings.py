@@ -13,6 +13,7 @@ from retrieval.index import (
 )
 
 MIN_CHUNK_TOKENS = 100  # DigitalOcean's documented minimum
+DEFAULT_CHUNK_TOKENS = 800  # of models that read more: a vector of several pages says little
 MAX_PARENT_TOKENS = 4000  # a chat model is given several of them
 PARENT_CHUNKS = 5  # a parent of 1,500 to a child of 300, as DigitalOcean recommends
 DEFAULT_THRESHOLD = 0.5
@@ -41,7 +42,8 @@ def chunk_settings(
         raise InvalidChunking(f"The strategy is one of {', '.join(CHUNK_STRATEGIES)}.")
     if context not in CHUNK_CONTEXTS:
         raise InvalidChunking(f"The context is one of {', '.join(CHUNK_CONTEXTS)}.")
-    size = _size(model, max_chunk_size)
+    size = default_chunk_size(model) if max_chunk_size is None else max_chunk_size
+    require_fit(model, size)
     _refuse_foreign(strategy, "hierarchical", parent_chunk_size=parent_chunk_size)
     _refuse_foreign(strategy, "semantic", semantic_threshold=semantic_threshold)
     _refuse_foreign(strategy, "fixed", overlap=overlap)
@@ -59,14 +61,18 @@ def chunk_settings(
     )
 
 
-def _size(model: EmbeddingModel, asked: int | None) -> int:
-    limit = model.max_tokens
-    size = limit if asked is None else asked
-    if not MIN_CHUNK_TOKENS <= size <= limit:
+def default_chunk_size(model: EmbeddingModel) -> int:
+    """Of a chunk at most, unless it is said: as much as the model reads, within reason."""
+    return min(model.max_tokens, DEFAULT_CHUNK_TOKENS)
+
+
+def require_fit(model: EmbeddingModel, max_chunk_size: int) -> None:
+    """Raises `ChunkSizeOutOfRange`."""
+    if not MIN_CHUNK_TOKENS <= max_chunk_size <= model.max_tokens:
         raise ChunkSizeOutOfRange(
-            f"For {model.id} it is from {MIN_CHUNK_TOKENS} to {limit}, not {size}."
+            f"For {model.id} it is from {MIN_CHUNK_TOKENS} to {model.max_tokens},"
+            f" not {max_chunk_size}."
         )
-    return size
 
 
 def _parent(child: int, asked: int | None) -> int:

@@ -11,19 +11,25 @@ from starlette.routing import Route
 from kb import __version__
 from kb import citations as cited_texts
 from kb.api import (
+    chat,
+    chat_models,
     citations,
     data_sources,
     document_versions,
     documents,
+    embeddings,
     evaluations,
     health,
     index_versions,
     indexing_jobs,
     knowledge_bases,
+    messages,
     metadata,
     models,
     problems,
     regions,
+    rerank,
+    responses,
     retrieve,
     schedules,
     uploads,
@@ -32,6 +38,7 @@ from kb.api import (
 from kb.api.request_id import RequestIds
 from kb.auth import Authenticator
 from kb.data_sources import DataSources
+from kb.gateway.wire.serving import ChatGateway
 from kb.indexing_jobs import IndexingJobs
 from kb.live_sources import LiveSources
 from kb.page_images import confined_renderer
@@ -48,6 +55,7 @@ LISTED_KNOWLEDGE_BASES = 200
 def create_app(
     service: Service,
     live_sources: LiveSources,
+    gateway: ChatGateway,
     *,
     allowed_hosts: Sequence[str] = (),
     allowed_origins: Sequence[str] = (),
@@ -77,6 +85,7 @@ def create_app(
     )
     vault = live_sources.vault
     app.state.service = service
+    app.state.gateway = gateway
     app.state.data_sources = DataSources(service, live_sources)
     app.state.indexing_jobs = IndexingJobs(service, vault)
     app.state.uploads = Uploads(service, vault, max_bytes=live_sources.max_bytes)
@@ -89,6 +98,11 @@ def create_app(
     # Routes are tried in this order, so the one asked most comes first.
     for router in (
         retrieve.router,
+        chat.router,
+        responses.router,
+        messages.router,
+        embeddings.router,
+        rerank.router,
         health.router,
         knowledge_bases.router,
         uploads.router,
@@ -106,6 +120,7 @@ def create_app(
         evaluations.router,
         models.router,
         regions.router,
+        chat_models.router,
     ):
         app.include_router(router)
     return app

@@ -38,7 +38,7 @@ class ChunkingOptions(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     max_chunk_size: Count = None
-    """Of a chunk at most; as many as the embedding model reads unless given."""
+    """Of a chunk at most; as many as the embedding model reads, or 800, unless given."""
     semantic_threshold: float | None = None
     """Semantic: share of the places between sentences where a cut is favoured; 0.5."""
     parent_chunk_size: Count = None

@@ -18,7 +18,7 @@ from kb.api.paging import Links, Meta, Page
 from kb.api.unset import OptionalLanguage, OptionalUuid
 from kb.index_builds import KeptIndex
 from retrieval.analysis import Language
-from retrieval.index import StoreName
+from retrieval.index import StoreName, VectorStorage
 
 router = APIRouter(
     prefix="/v2/gen-ai/knowledge_bases/{knowledge_base_uuid}/index_versions",
@@ -33,7 +33,11 @@ class BuildRequest(ChunkingRequest):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     embedding_model_uuid: OptionalUuid = None
+    embedding_dimensions: int | None = None
+    """Fewer numbers in a vector than the embedding model gives, where it was trained for that."""
     store: StoreName | None = None
+    vector_storage: VectorStorage | None = None
+    """`float` and `half` are 4 and 2 bytes a number; `binary` finds by 1 bit of each."""
     language: OptionalLanguage = None
     """What all documents are written in; found out for each unless it is set."""
     promote_when_ready: bool = False
@@ -64,8 +68,10 @@ class IndexVersionBody(ChunkingBody):
     number: int
     """`index_version` in the answers it gives."""
     embedding_model_uuid: UUID
+    embedding_dimensions: int
     parser: str
     store: StoreName
+    vector_storage: VectorStorage
     language: Language | None
     """What its documents are taken to be written in; null where that is found out for each."""
     languages: list[Language]
@@ -95,8 +101,10 @@ class IndexVersionBody(ChunkingBody):
             uuid=kept.version.id,
             number=kept.version.number,
             embedding_model_uuid=settings.embedding_model.uuid,
+            embedding_dimensions=settings.embedding_model.dimensions,
             parser=settings.parser,
             store=settings.store,
+            vector_storage=settings.vector_storage,
             language=settings.language,
             languages=list(kept.version.languages),
             chunking_algorithm=algorithm(settings.chunking),
@@ -156,14 +164,19 @@ async def build_index_version(
     """
     wanted = request or BuildRequest()
     live = (await service.index_version(scope)).settings
-    given = wanted.embedding_model_uuid
-    model = service.embedders.models.by_uuid(given) if given else live.embedding_model
+    models, given = service.embedders.models, wanted.embedding_model_uuid
+    model = models.instead_of(
+        live.embedding_model,
+        models.by_uuid(given) if given else None,
+        wanted.embedding_dimensions,
+    )
     settings = replace(
         live,
         parser=PARSER_VERSION,
         embedding_model=model,
         chunking=wanted.chunking(model, live.chunking) or live.chunking,
         store=wanted.store or live.store,
+        vector_storage=wanted.vector_storage or live.vector_storage,
         language=wanted.language or live.language,
     )
     kept = await index_builds.build(

@@ -19,7 +19,7 @@ from kb.api.unset import OptionalLanguage, OptionalText, OptionalUuid, Unset
 from kb.bodies import KnowledgeBaseBody
 from kb.reranking import RerankingConfig
 from kb.service import Service
-from retrieval.index import StoreName
+from retrieval.index import DEFAULT_VECTOR_STORAGE, StoreName, VectorStorage
 
 router = APIRouter(
     prefix="/v2/gen-ai/knowledge_bases", tags=["knowledge bases"], route_class=KeyFirst
@@ -59,6 +59,8 @@ class CreateKnowledgeBase(BaseModel):
     """Indexed at once; more can be added later."""
     store: StoreName | None = None
     """Where chunks are kept; the installation's default unless given."""
+    vector_storage: VectorStorage = DEFAULT_VECTOR_STORAGE
+    """`float` and `half` are 4 and 2 bytes a number; `binary` finds by 1 bit of each."""
     language: OptionalLanguage = None
     """What all documents are written in, as `en` or `de`; found out for each unless given."""
     embedding_dimensions: int | None = None
@@ -137,6 +139,7 @@ async def create_knowledge_base(
         embedding_model=model,
         chunking=index_chunking,
         store=request.store,
+        vector_storage=request.vector_storage,
         language=request.language,
         tags=request.tags or (),
         project_id=request.project_id or "",

@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from ingest.chunking.settings import MIN_CHUNK_TOKENS
+from ingest.chunking.settings import MIN_CHUNK_TOKENS, default_chunk_size
 from kb.api.caller import KeyFirst, Team, TheService
 from kb.api.paging import Links, Meta, Page
 from retrieval.embedding.models import EmbeddingModel
@@ -50,7 +50,7 @@ class ModelBody(BaseModel):
             capabilities=["vectorization"],
             usecases=["MODEL_USECASE_KNOWLEDGEBASE"],
             context_window=str(model.max_tokens),
-            kb_default_chunk_size=model.max_tokens,
+            kb_default_chunk_size=default_chunk_size(model),
             kb_min_chunk_size=MIN_CHUNK_TOKENS,
             kb_max_chunk_size=model.max_tokens,
         )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from psycopg.rows import class_row
@@ -45,6 +45,9 @@ class Document:
     tokens: int | None
     embedded_chunks: int | None
     notes: list[str] | None
+    metadata: dict[str, Any] | None
+    """What it is indexed with, as `retrieval.metadata.as_json` has it."""
+
     finished_at: datetime | None
 
     @property

@@ -29,7 +29,8 @@ RETURNING id;
 -- name: list
 SELECT d.id, d.data_source_id, d.item_name, d.created_at, v.id AS version_id, v.number AS version_number,
     v.sha256, v.size_in_bytes, v.created_at AS version_created_at, l.status, l.stage,
-    l.error_code, l.error, l.pages, l.chunks, l.tokens, l.embedded_chunks, l.notes, l.finished_at
+    l.error_code, l.error, l.pages, l.chunks, l.tokens, l.embedded_chunks, l.notes, l.metadata,
+    l.finished_at
 FROM documents d
 JOIN knowledge_bases k ON k.id = d.knowledge_base_id
 JOIN LATERAL (

@@ -65,6 +65,7 @@ async def create(
         "embedding_model": Jsonb(as_json(settings.embedding_model)),
         "chunking": Jsonb(asdict(settings.chunking)),
         "store": settings.store,
+        "vector_storage": settings.vector_storage,
         "language": settings.language,
         "promote_when_ready": promote_when_ready,
     }
@@ -194,7 +195,7 @@ def _found(row: Sequence[Any] | None, what: str) -> IndexVersion:
 
 
 def _index_version(row: Sequence[Any]) -> IndexVersion:
-    version_id, number, parser, embedding_model, chunking, store, language, languages = row
+    version_id, number, parser, embedding_model, chunking, store, storage, language, languages = row
     return IndexVersion(
         id=version_id,
         number=number,
@@ -203,6 +204,7 @@ def _index_version(row: Sequence[Any]) -> IndexVersion:
             embedding_model=from_json(embedding_model),
             chunking=ChunkSettings(**chunking),
             store=store,
+            vector_storage=storage,
             language=language,
         ),
         found_languages=tuple(languages),

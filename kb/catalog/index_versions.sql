@@ -1,29 +1,33 @@
 -- name: create
 INSERT INTO index_versions (
-    id, team_id, knowledge_base_id, number, parser, embedding_model, chunking, store, language,
-    promote_when_ready
+    id, team_id, knowledge_base_id, number, parser, embedding_model, chunking, store,
+    vector_storage, language, promote_when_ready
 )
 SELECT %(index_version_id)s, %(team_id)s, %(id)s, coalesce(max(number), 0) + 1, %(parser)s,
-    %(embedding_model)s, %(chunking)s, %(store)s, %(language)s, %(promote_when_ready)s
+    %(embedding_model)s, %(chunking)s, %(store)s, %(vector_storage)s, %(language)s,
+    %(promote_when_ready)s
 FROM index_versions WHERE team_id = %(team_id)s AND knowledge_base_id = %(id)s
-RETURNING id, number, parser, embedding_model, chunking, store, language, languages;
+RETURNING id, number, parser, embedding_model, chunking, store, vector_storage, language, languages;
 
 -- name: lock
 -- Versions are numbered, promoted and discarded one at a time.
 SELECT pg_advisory_xact_lock(hashtextextended(%(id)s, 4));
 
 -- name: live
-SELECT i.id, i.number, i.parser, i.embedding_model, i.chunking, i.store, i.language, i.languages
+SELECT i.id, i.number, i.parser, i.embedding_model, i.chunking, i.store, i.vector_storage,
+    i.language, i.languages
 FROM knowledge_bases k JOIN index_versions i ON i.id = k.live_index_version_id
 WHERE k.team_id = %(team_id)s AND k.id = %(id)s;
 
 -- name: get
-SELECT i.id, i.number, i.parser, i.embedding_model, i.chunking, i.store, i.language, i.languages
+SELECT i.id, i.number, i.parser, i.embedding_model, i.chunking, i.store, i.vector_storage,
+    i.language, i.languages
 FROM knowledge_bases k JOIN index_versions i ON i.knowledge_base_id = k.id
 WHERE k.team_id = %(team_id)s AND k.id = %(id)s AND i.id = %(index_version_id)s;
 
 -- name: list
-SELECT id, number, parser, embedding_model, chunking, store, language, languages FROM index_versions
+SELECT id, number, parser, embedding_model, chunking, store, vector_storage, language, languages
+FROM index_versions
 WHERE team_id = %(team_id)s AND knowledge_base_id = %(id)s ORDER BY number;
 
 -- name: states

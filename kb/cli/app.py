@@ -13,16 +13,23 @@ from kb import __version__
 from kb.cli import eval_app, index_app, job_app, metadata_app, schedule_app, source_app
 from kb.cli.parameters import (
     Alpha,
+    Also,
+    ChatModel,
     Context,
+    Dimensions,
     Expansion,
+    Filters,
     FusionMode,
     Json,
     KnowledgeBase,
     NumResults,
     OptionalLanguage,
     OptionalStore,
+    OptionalVectorStorage,
+    Rerank,
     Store,
     Strategy,
+    Strict,
     UnderstandingMode,
     Wait,
     Yes,
@@ -103,9 +110,10 @@ def create(
     model: Annotated[
         str | None, typer.Option(help="Embedding model; KB_EMBEDDING_MODEL unless given.")
     ] = None,
+    dimensions: Dimensions = None,
     strategy: Annotated[Strategy, typer.Option(help="How documents are cut.")] = "section",
     max_chunk_size: Annotated[
-        int | None, typer.Option(help="Tokens a chunk holds at most; the model's limit.")
+        int | None, typer.Option(help="Tokens a chunk holds at most; the model's limit, or 800.")
     ] = None,
     parent_chunk_size: Annotated[
         int | None, typer.Option(help="Hierarchical: tokens of the larger chunk returned.")
@@ -127,6 +135,7 @@ def create(
         Context, typer.Option(help="Indexed before each chunk: titles, or an LLM's line as well.")
     ] = "headers",
     store: OptionalStore = None,
+    vector_storage: OptionalVectorStorage = None,
     language: OptionalLanguage = None,
 ) -> None:
     """Make an empty knowledge base."""
@@ -136,6 +145,7 @@ def create(
         bases.create(
             name,
             model=model,
+            dimensions=dimensions,
             strategy=strategy,
             max_chunk_size=max_chunk_size,
             parent_chunk_size=parent_chunk_size,
@@ -145,6 +155,7 @@ def create(
             min_chunk_size=min_chunk_size,
             context=context,
             store=store,
+            vector_storage=vector_storage,
             language=language,
         )
     )
@@ -232,11 +243,8 @@ def search(
     fusion: Annotated[
         FusionMode, typer.Option(help="How words and meaning are put together.")
     ] = "weighted",
-    filters: Annotated[str | None, typer.Option(help="A JSON object.")] = None,
-    rerank: Annotated[
-        bool | None,
-        typer.Option("--rerank/--no-rerank", help="Have a model read the best candidates again."),
-    ] = None,
+    filters: Filters = None,
+    rerank: Rerank = None,
     understand: Annotated[
         UnderstandingMode | None,
         typer.Option(help="Have the language model take the question apart, or imagine an answer."),
@@ -253,9 +261,7 @@ def search(
         bool, typer.Option("--collapse-duplicates", help="Show what is nearly the same once.")
     ] = False,
     cursor: Annotated[str | None, typer.Option(help="Go on where an earlier answer ended.")] = None,
-    also: Annotated[
-        list[str] | None, typer.Option(help="Another knowledge base; may be given several times.")
-    ] = None,
+    also: Also = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Show what every candidate scored in each stage.")
     ] = False,
@@ -288,6 +294,72 @@ def search(
         )
 
     _run(command.search([knowledge_base, *(also or ())], query, asking, as_json=json))
+
+
+@app.command(
+    epilog="""Examples:
+
+    \b
+      kb ask handbook "How long may a parcel wait?"
+      kb ask handbook "Who calibrates the pumps?" --also manuals --strict --json
+    """
+)
+def ask(
+    knowledge_base: KnowledgeBase,
+    question: Annotated[str, typer.Argument(help="What to answer, in plain words.")],
+    *,
+    model: ChatModel = None,
+    num_results: NumResults = 10,
+    alpha: Alpha = 0.5,
+    filters: Filters = None,
+    rerank: Rerank = None,
+    also: Also = None,
+    strict: Strict = False,
+    json: Json = False,
+) -> None:
+    """Have a question answered from knowledge bases, with numbered sources.
+
+    Without a language model (KB_LLM_URL) the best passages are quoted.
+    """
+    from kb.cli import ask as command
+    from kb.cli.search import read_filters
+
+    asking = command.Asking(
+        model=model,
+        num_results=num_results,
+        alpha=alpha,
+        filters=read_filters(filters),
+        reranking=rerank,
+        strict=strict,
+    )
+    _run(command.ask([knowledge_base, *(also or ())], question, asking, as_json=json))
+
+
+@app.command(epilog="Example: kb chat handbook --also manuals")
+def chat(
+    knowledge_base: KnowledgeBase,
+    *,
+    model: ChatModel = None,
+    num_results: NumResults = 10,
+    alpha: Alpha = 0.5,
+    filters: Filters = None,
+    rerank: Rerank = None,
+    also: Also = None,
+    strict: Strict = False,
+) -> None:
+    """Ask one question after the other; each is understood by what was said before."""
+    from kb.cli import ask as command
+    from kb.cli.search import read_filters
+
+    asking = command.Asking(
+        model=model,
+        num_results=num_results,
+        alpha=alpha,
+        filters=read_filters(filters),
+        reranking=rerank,
+        strict=strict,
+    )
+    _run(command.chat([knowledge_base, *(also or ())], asking))
 
 
 @app.command(
@@ -486,8 +558,8 @@ def migrate_store(
 ) -> None:
     """Move a knowledge base into another store; it goes on answering meanwhile.
 
-    Nothing is embedded again, and the old one stays to go back to. Exits with 1 when the new store
-    does not hold as many chunks.
+    Nothing is embedded again, and the old store's index stays to go back to. What was interrupted
+    goes on where it was. Exits with 1 when the new store does not hold as many chunks.
     """
     from kb.cli import migrate_store as command
 

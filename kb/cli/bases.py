@@ -17,7 +17,13 @@ from kb.cli.session import fail, out, session
 from kb.cli.standings import standings
 from kb.service import Overview
 from retrieval.analysis import Language, checked_language
-from retrieval.index import ChunkContext, ChunkStrategy, StoreName
+from retrieval.index import (
+    DEFAULT_VECTOR_STORAGE,
+    ChunkContext,
+    ChunkStrategy,
+    StoreName,
+    VectorStorage,
+)
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.\-]{1,62}")
 PAGE = 500
@@ -41,23 +47,26 @@ async def create(
     name: str,
     *,
     model: str | None,
+    dimensions: int | None,
     store: StoreName | None,
+    vector_storage: VectorStorage | None,
     language: Language | None,
     **chunking: Unpack[ChunkOptions],
 ) -> None:
     """Make one, and print its id."""
     if not NAME.fullmatch(name):
         fail("A name has 2 to 63 letters, digits, dashes and periods, and begins with neither.")
-    async with session() as s:
+    async with session(store=store) as s:
         models = s.service.embedders.models
-        embedding_model = models.default if model is None else models.by_id(model)
+        named = models.default if model is None else models.by_id(model)
+        embedding_model = named.shortened(dimensions)
         settings = chunk_settings(embedding_model, **chunking)
         made = await s.service.create_knowledge_base(
             s.team,
             name=name,
             embedding_model=embedding_model,
             chunking=settings,
-            store=store,
+            vector_storage=vector_storage or DEFAULT_VECTOR_STORAGE,
             language=language and checked_language(language),
         )
     out.print(f"Created [bold]{name}[/], id {made.knowledge_base.id}")

@@ -7,6 +7,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import psycopg
@@ -14,9 +15,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from kb import __version__
-from kb.cli.session import out, read_settings
+from kb.cli.session import out, read_settings, tell
 from kb.settings import Settings
-from kb.wiring import make_embedders, open_database
+from kb.wiring import has_weaviate, make_embedders, make_weaviate, open_database
 from retrieval.errors import ServiceError
 
 MIN_FREE_BYTES = 2 * 1024**3
@@ -50,6 +51,8 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     )
     yield from _data_folder(settings)
     yield _attempt("database", lambda: _database(settings))
+    if has_weaviate(settings):
+        yield _attempt("weaviate", lambda: asyncio.run(_weaviate(settings)))
     yield _attempt("embedding model", lambda: _model(settings))
     yield _attempt("parser jail", lambda: asyncio.run(_jail()))
 
@@ -83,6 +86,13 @@ def _database(settings: Settings) -> str:
         ).fetchone()
         assert row
         return f"PostgreSQL {row[0]} with pgvector {row[1]} ({kind})"
+
+
+async def _weaviate(settings: Settings) -> str:
+    kind = "KB_WEAVIATE_URL" if settings.weaviate_url else "embedded"
+    async with AsyncExitStack() as opened:
+        store = make_weaviate(settings, opened, tell)
+        return f"Weaviate {await store.server_version()} ({kind})"
 
 
 def _model(settings: Settings) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -18,7 +17,6 @@ from kb.catalog.evaluations import Dataset, Run
 from kb.cli.following import follow_documents
 from kb.cli.indexes import numbered
 from kb.cli.session import Session, err, fail, out, session, tell
-from kb.settings import Settings
 from retrieval.eval import beir
 from retrieval.eval.compare import Change, Comparison, Shift
 from retrieval.eval.dataset import read_questions
@@ -26,12 +24,10 @@ from retrieval.eval.errors import NotComparable, UnknownMetric
 from retrieval.eval.results import COSTS, Estimate, star_of
 from retrieval.query import Query, Reranking
 from retrieval.scope import Scope
-from retrieval.understanding.chat import Chat, open_chat
 from retrieval.understanding.understanding import Understanding
 
 LISTED_RUNS = 20
 SHOWN_QUESTIONS = 10
-WRITING_SECONDS = 120.0  # that a language model has for one question
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +158,9 @@ async def compare(before: UUID, after: UUID, *, star: str | None, as_json: bool)
 
 async def generate(knowledge_base: str, *, count: int, name: str, seed: int) -> int:
     """Have questions written; 1 when there are fewer than were asked for."""
-    async with session() as s, _open_llm(s.settings) as ask:
+    async with session() as s:
+        if s.service.chat is None:
+            raise evaluations.NoLanguageModel
         scope = await s.service.find_knowledge_base(s.team, knowledge_base)
         with _bar() as progress:
             task = progress.add_task("Writing", total=count)
@@ -171,7 +169,13 @@ async def generate(knowledge_base: str, *, count: int, name: str, seed: int) -> 
                 progress.update(task, completed=done, total=total)
 
             made = await evaluations.generate(
-                s.service, scope, ask, name=name, count=count, seed=seed, on_progress=show
+                s.service,
+                scope,
+                s.service.chat,
+                name=name,
+                count=count,
+                seed=seed,
+                on_progress=show,
             )
     written = made.written
     out.print(
@@ -182,21 +186,6 @@ async def generate(knowledge_base: str, *, count: int, name: str, seed: int) -> 
         fail("No question was any good.")
     _say_kept(knowledge_base, made.dataset)
     return 0 if made.dataset.questions == count else 1
-
-
-@asynccontextmanager
-async def _open_llm(settings: Settings) -> AsyncGenerator[Chat]:
-    """Raises `NoLanguageModel` where none is set."""
-    if settings.llm_url is None or settings.llm_model is None:
-        raise evaluations.NoLanguageModel
-    key = settings.llm_api_key
-    async with open_chat(
-        settings.llm_url,
-        model=settings.llm_model,
-        api_key=key.get_secret_value() if key else None,
-        seconds=WRITING_SECONDS,
-    ) as chat:
-        yield chat
 
 
 async def load_beir(folder: Path, *, knowledge_base: str | None, split: str) -> int:

@@ -46,7 +46,9 @@ def build(
     min_chunk_size: given.MinChunkSize = None,
     context: given.ChunkContext = None,
     model: Annotated[str | None, typer.Option(help="Embedding model.")] = None,
+    dimensions: given.Dimensions = None,
     store: given.OptionalStore = None,
+    vector_storage: given.OptionalVectorStorage = None,
     language: given.OptionalLanguage = None,
     promote: Annotated[
         bool, typer.Option("--promote", help="Let it answer the queries once it is ready.")
@@ -78,7 +80,9 @@ def build(
             knowledge_base,
             chunking=chunking,
             model=model,
+            dimensions=dimensions,
             store=store,
+            vector_storage=vector_storage,
             language=language,
             promote=promote,
             wait=wait,

@@ -15,7 +15,7 @@ from kb.cli.session import Session, fail, out, session
 from kb.cli.standings import standings
 from kb.index_builds import KeptIndex
 from retrieval.analysis import Language, checked_language
-from retrieval.index import StoreName
+from retrieval.index import StoreName, VectorStorage
 from retrieval.scope import Scope
 
 
@@ -52,24 +52,27 @@ async def build(
     *,
     chunking: ChunkChoice,
     model: str | None = None,
+    dimensions: int | None = None,
     store: StoreName | None = None,
+    vector_storage: VectorStorage | None = None,
     language: Language | None = None,
     promote: bool = False,
     wait: bool = True,
 ) -> int:
     """Build one beside the live one; 1 when it lacks what the live one has."""
-    async with session() as s:
+    async with session(store=store) as s:
         scope = await s.service.find_knowledge_base(s.team, knowledge_base)
         live = (await s.service.index_version(scope)).settings
-        embedding_model = live.embedding_model
-        if model is not None:
-            embedding_model = s.service.embedders.models.by_id(model)
+        models = s.service.embedders.models
+        named = None if model is None else models.by_id(model)
+        embedding_model = models.instead_of(live.embedding_model, named, dimensions)
         settings = replace(
             live,
             parser=PARSER_VERSION,
             embedding_model=embedding_model,
             chunking=chosen(chunking, embedding_model, live.chunking) or live.chunking,
             store=store or live.store,
+            vector_storage=vector_storage or live.vector_storage,
             language=checked_language(language) if language else live.language,
         )
         begun = await index_builds.build(s.service, scope, settings, promote_when_ready=promote)

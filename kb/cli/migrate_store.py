@@ -2,48 +2,57 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from uuid import UUID
 
 from rich.markup import escape
 
-from kb import index_builds
-from kb.cli.indexes import follow_build
-from kb.cli.session import out, session
+from kb import index_builds, store_migration
+from kb.cli.following import Standing, follow
+from kb.cli.session import Session, out, session
+from kb.store_migration import Flip
 from retrieval.index import StoreName
+from retrieval.scope import Scope
 
 
-async def migrate_store(knowledge_base: str, store: StoreName, *, wait: bool) -> int:
-    """Build the live index version once more there, compare the counts, and flip.
-
-    Documents are taken as they were parsed, and vectors as they are. 1 when the counts differ.
-    """
-    async with session() as s:
+async def migrate_store(knowledge_base: str, store: StoreName, *, wait: bool) -> None:
+    """Copy, compare the counts, and flip."""
+    async with session(store=store) as s:
         scope = await s.service.find_knowledge_base(s.team, knowledge_base)
-        live = await s.service.index_version(scope)
-        if live.settings.store == store:
+        begun = await store_migration.begin(s.service, scope, store)
+        if begun is None:
             out.print(f"{escape(knowledge_base)} is in {store} already.")
-            return 0
-        settings = replace(live.settings, store=store)
-        begun = await index_builds.build(s.service, scope, settings, promote_when_ready=not wait)
-        number = begun.version.number
+            return
         if not wait:
-            out.print(f"Queued index version {number}; it answers as soon as it is complete.")
-            return 0
-        await follow_build(s, scope, begun)
-        built = await index_builds.get(s.service, scope, begun.version.id)
-        before = await s.service.store(live).count(scope, live)
-        after = await s.service.store(built.version).count(scope, built.version)
-        if before != after or not built.state.is_ready:
-            out.print(
-                f"[red]{store} holds {after:,} chunks, {live.settings.store} {before:,}[/]; the"
-                f" latter goes on answering. `kb jobs` and `kb job show` say why."
-            )
-            return 1
-        await index_builds.promote(s.service, scope, begun.version.id)
+            out.print(f"Queued index version {begun.version.number}; once it is complete, say so")
+            out.print(f"again to flip: kb migrate-store {escape(knowledge_base)} {store}")
+            return
+        flipped: Flip | None = None
+        while flipped is None:
+            await _follow(s, scope, begun.version.id)
+            flipped = await store_migration.flip(s.service, scope, begun.version.id)
+    live, previous = flipped.live, flipped.previous
+    embedded = live.state.embedded_chunks - begun.state.embedded_chunks
     out.print(
-        f"{after:,} chunks are in {store}, {built.state.embedded_chunks:,} of them embedded anew;"
-        f" index version {number} answers."
+        f"{flipped.chunks:,} chunks are in {store}, {embedded:,} of them embedded anew;"
+        f" index version {live.version.number} answers."
     )
     out.print(f"Go back:  kb index rollback {escape(knowledge_base)}")
-    out.print(f"Clean up: kb index discard {escape(knowledge_base)} {live.number}")
-    return 0
+    out.print(f"Clean up: kb index discard {escape(knowledge_base)} {previous.version.number}")
+
+
+async def _follow(s: Session, scope: Scope, copy_id: UUID) -> None:
+    """Until nothing is under way, in the copy or beside it."""
+
+    async def look() -> Standing:
+        kept = await index_builds.list_all(s.service, scope)
+        copy = next(one.state for one in kept if one.version.id == copy_id)
+        live = next(one.state for one in kept if one.state.is_live)
+        return Standing(
+            doing="Copying",
+            documents=copy.documents,
+            done=copy.documents - copy.pending,
+            chunks=copy.chunks,
+            is_over=not copy.pending and not live.pending,
+        )
+
+    await follow(s, look)

@@ -16,6 +16,20 @@ Alpha = Annotated[float, typer.Option(min=0, max=1, help="0 matches words only, 
 NumResults = Annotated[
     int, typer.Option("--num-results", "--top-k", "-n", min=1, max=100, help="Passages at most.")
 ]
+Filters = Annotated[str | None, typer.Option(help="A JSON object.")]
+Rerank = Annotated[
+    bool | None,
+    typer.Option("--rerank/--no-rerank", help="Have a model read the best candidates again."),
+]
+Also = Annotated[
+    list[str] | None, typer.Option(help="Another knowledge base; may be given several times.")
+]
+ChatModel = Annotated[
+    str | None, typer.Option(help="Who answers; the first model configured, else extractive.")
+]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Name the sentences that no passage supports.")
+]
 
 # Those of `retrieval.query` and `retrieval.index`, which would load numpy for the sake of `--help`.
 FusionMode = Literal["weighted", "reciprocal_rank"]
@@ -26,6 +40,15 @@ Context = Literal["none", "headers", "llm"]
 
 Store = Literal["pgvector", "weaviate"]
 OptionalStore = Annotated[Store | None, typer.Option(help="Where chunks are kept.")]
+VectorStorage = Literal["float", "half", "binary"]
+OptionalVectorStorage = Annotated[
+    VectorStorage | None,
+    typer.Option(help="4 or 2 bytes a number, or found by 1 bit of each and ranked by 2 bytes."),
+]
+Dimensions = Annotated[
+    int | None,
+    typer.Option(help="Numbers in a vector, of a model that was trained to be cut; all of them."),
+]
 OptionalLanguage = Annotated[
     str | None,
     typer.Option(help="What all documents are written in, as en or de; found out for each."),

@@ -22,6 +22,7 @@ from kb.service import Service
 from kb.settings import Settings
 from kb.wiring import make_embedders, make_live_sources, make_vault, open_database, open_service
 from retrieval.errors import ServiceError
+from retrieval.index import StoreName
 from retrieval.scope import TeamScope
 
 if TYPE_CHECKING:
@@ -56,16 +57,18 @@ class Session:
 
 
 @asynccontextmanager
-async def session() -> AsyncGenerator[Session]:
-    """The service on this machine's settings.
+async def session(*, store: StoreName | None = None) -> AsyncGenerator[Session]:
+    """The service on this machine's settings, and with the store that the command names.
 
     Whoever may read the data folder or the database password is the operator; with KB_API_KEY the
     command works for that key's team instead.
     """
     settings = read_settings()
+    if store is not None:
+        settings = settings.model_copy(update={"store": store})
     with open_database(settings, tell) as database:
         embedders = make_embedders(settings, tell)
-        async with open_service(settings, database.dsn, embedders) as service:
+        async with open_service(settings, database.dsn, embedders, tell) as service:
             team = operator_scope()
             if settings.api_key is not None:
                 known = await Authenticator(service.pool).key(settings.api_key.get_secret_value())

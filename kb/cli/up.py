@@ -13,7 +13,7 @@ from psycopg_pool import PoolTimeout
 
 from kb.cli.session import err, fail, log_to_terminal, out, read_settings, tell
 from kb.server import bind, serve
-from kb.wiring import open_database
+from kb.wiring import open_database, open_weaviate
 from retrieval.errors import ServiceError
 from retrieval.index import StoreName
 
@@ -39,6 +39,7 @@ def up(*, host: str | None, port: int | None, store: StoreName | None = None) ->
     try:
         with (
             listener,
+            open_weaviate(settings, tell),
             open_database(settings, tell) as database,
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):

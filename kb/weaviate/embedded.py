@@ -8,7 +8,6 @@ import signal
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
@@ -17,18 +16,10 @@ from kb.weaviate.errors import EmbeddedWeaviateError
 from kb.weaviate.home import Home
 from kb.weaviate.ports import LOCALHOST, Ports, accepts, free_ports
 from kb.weaviate.server import find_program, spawn
+from retrieval.stores.weaviate_address import WeaviateAddress
 
 START_SECONDS = 180.0  # a large index takes its time to load
 STOP_SECONDS = 60.0  # to write down what is in memory; then it is killed, and reads its log
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WeaviateAddress:
-    """How to reach a Weaviate server."""
-
-    url: str
-    grpc_port: int
-    api_key: str | None = field(repr=False)
 
 
 class EmbeddedWeaviate:
@@ -111,7 +102,7 @@ class EmbeddedWeaviate:
                     _shut_down(home)
 
     def _require_server(self, home: Home, program: Path) -> Ports:
-        started = False
+        started = told = False
         for seconds in _polls(START_SECONDS):
             with closing(home.open("server.lock")) as server:
                 if _try_lock(server):
@@ -122,8 +113,9 @@ class EmbeddedWeaviate:
             ports = home.ports()
             if ports is not None and _is_ready(ports):
                 return ports
-            if seconds > 1:
+            if seconds > 1 and not told:
                 self._on_wait("Waiting for Weaviate")
+                told = True
         raise EmbeddedWeaviateError(f"The end of its log:\n{home.last_log(20)}")
 
 

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from retrieval.analysis.analyzer import analyze
 from retrieval.analysis.detection import likeliest
 from retrieval.analysis.languages import Language
+
+T = TypeVar("T")
+
+
+async def analyzed(
+    analyse: Callable[[str, Sequence[Language]], T], text: str, languages: Sequence[Language]
+) -> T:
+    """What this makes of a question; on a thread where the question's language is to be found out,
+    because what finds it out takes a second to load."""
+    if len(languages) > 1:
+        return await asyncio.to_thread(analyse, text, languages)
+    return analyse(text, languages)
 
 
 def analyze_question(text: str, languages: Sequence[Language]) -> Counter[str]:

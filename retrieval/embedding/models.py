@@ -111,21 +111,3 @@ MODELS = (
 )
 """The models that need no configuration, the default first. A line here is all it takes to add a
 BERT encoder that fastembed knows by name."""
-
-
-def by_id(model_id: str) -> EmbeddingModel:
-    """The model of that id. Raises UnknownModel, which lists the ids there are."""
-    for model in MODELS:
-        if model.id == model_id:
-            return model
-    known = ", ".join(model.id for model in MODELS)
-    raise UnknownModel(f"{model_id!r} is not one of: {known}.")
-
-
-def by_uuid(model_uuid: UUID) -> EmbeddingModel:
-    """The model of that UUID. Raises UnknownModel, which lists the UUIDs and ids there are."""
-    for model in MODELS:
-        if model.uuid == model_uuid:
-            return model
-    known = ", ".join(f"{model.uuid} ({model.id})" for model in MODELS)
-    raise UnknownModel(f"{model_uuid} is not one of: {known}.")

@@ -67,4 +67,18 @@ class Registry:
                 f"It is {used.id} with {used.dimensions} dimensions; here it has"
                 f" {configured.dimensions}."
             )
-        return replace(used, dimensions=configured.dimensions, source=configured.source)
+        return replace(
+            used,
+            dimensions=configured.dimensions,
+            matryoshka_dimensions=configured.matryoshka_dimensions,
+            source=configured.source,
+        )
+
+    def instead_of(
+        self, used: EmbeddingModel, other: EmbeddingModel | None, dimensions: int | None
+    ) -> EmbeddingModel:
+        """The model for another index: the one used unless there is another, with its vectors of
+        this size. Raises InvalidDimensions and ModelNotConfigured."""
+        if other is not None:
+            return other.shortened(dimensions)
+        return used if dimensions is None else self.full_size(used).shortened(dimensions)

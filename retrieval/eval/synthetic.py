@@ -20,6 +20,7 @@ TAG = "synthetic"
 AT_ONCE = 4
 TRIES = 3  # passages shown for each question wanted, at most
 PAUSES = (1.0, 2.0)  # seconds, before the model is asked a second and a third time
+ANSWER_SECONDS = 120.0
 LONGEST_PAUSE = 20.0  # whatever the server asks for
 ANSWER_TOKENS = 600
 PASSAGE_CHARS = 2_000
@@ -45,7 +46,7 @@ _TASK = (
 class Ask(Protocol):
     """A language model, as `retrieval.understanding.chat` has one."""
 
-    async def ask(self, role: str, prompt: str, *, max_tokens: int) -> str:
+    async def ask(self, role: str, prompt: str, *, max_tokens: int, seconds: float) -> str:
         """What it says, without its thoughts. Raises `ChatUnavailable` or `ChatRefused`."""
         ...
 
@@ -203,10 +204,10 @@ async def _one(ask: Ask, said: str) -> str:
     """What the model says, asked three times where that may help."""
     for pause in PAUSES:
         try:
-            return await ask.ask(ROLE, said, max_tokens=ANSWER_TOKENS)
+            return await ask.ask(ROLE, said, max_tokens=ANSWER_TOKENS, seconds=ANSWER_SECONDS)
         except ChatUnavailable as exc:
             await asyncio.sleep(min(max(pause, exc.after), LONGEST_PAUSE))
-    return await ask.ask(ROLE, said, max_tokens=ANSWER_TOKENS)
+    return await ask.ask(ROLE, said, max_tokens=ANSWER_TOKENS, seconds=ANSWER_SECONDS)
 
 
 def _parts(batch: list[tuple[str, str, Span]]) -> Iterator[list[tuple[str, str, Span]]]:

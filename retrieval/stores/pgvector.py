@@ -12,6 +12,7 @@ from typing import Any, LiteralString, cast
 from uuid import UUID
 
 import numpy as np
+import pgvector
 from pgvector import HalfVector, SparseVector
 from psycopg import errors, sql
 from psycopg.types.json import Jsonb
@@ -19,9 +20,10 @@ from pydantic_core import to_json
 
 from retrieval import bm25
 from retrieval.analysis import TERM_SPACE
+from retrieval.analysis.question import analyzed
 from retrieval.chunk import Chunk
 from retrieval.filters import SECTION_SEPARATOR, Filter
-from retrieval.index import IndexVersion
+from retrieval.index import IndexVersion, VectorStorage
 from retrieval.metadata import as_json, from_json
 from retrieval.postgres import Connection, Pool, fetch, scope_settings, scoped
 from retrieval.scope import Scope
@@ -37,6 +39,7 @@ from retrieval.store import (
     StoredChunk,
     StoredDocument,
     StoreQuery,
+    TooManyDimensions,
     Vector,
 )
 from retrieval.stores.pgvector_filters import compile_filter
@@ -47,6 +50,18 @@ MIN_EF_SEARCH = 100  # recall@10 0.995 on 100,000 vectors; 40, the default, give
 FEW = 1000  # chunks that pass a filter and are ranked exactly, without the graph
 WRITTEN_AT_ONCE = 256  # chunks of one document
 MAX_EF_SEARCH = 1000  # pgvector's own limit
+RESCORED = 8  # times as many as are wanted, of those that are near by their bits
+
+COLUMNS: Mapping[VectorStorage, tuple[LiteralString, LiteralString, int]] = {
+    "float": ("vector", "embedding vector_ip_ops", 2_000),
+    "half": ("halfvec", "embedding halfvec_ip_ops", 4_000),
+    "binary": (
+        "halfvec",
+        "(binary_quantize(embedding)::bit({dimensions})) bit_hamming_ops",
+        16_000,
+    ),
+}
+"""The column's type, what is indexed, and pgvector's limit of dimensions for both."""
 
 
 class PgVectorStore:
@@ -56,6 +71,12 @@ class PgVectorStore:
         self._pool = pool
 
     async def create(self, scope: Scope, index: IndexVersion) -> None:
+        storage = index.settings.vector_storage
+        dimensions = index.settings.embedding_model.dimensions
+        column, indexed, limit = COLUMNS[storage]
+        if dimensions > limit:
+            raise TooManyDimensions(f"{dimensions} are more than {limit} for {storage}.")
+        size = sql.Literal(dimensions)
         async with scoped(self._pool, scope) as conn:
             await conn.execute(_query("lock", index.id))
             if not await _exists(conn, index):
@@ -63,7 +84,8 @@ class PgVectorStore:
                     _composed(
                         "create",
                         index.id,
-                        dimensions=sql.Literal(index.settings.embedding_model.dimensions),
+                        column=sql.SQL(column).format() + sql.SQL("({})").format(size),
+                        indexed=sql.SQL(indexed).format(dimensions=size),
                         team_id=sql.Literal(str(scope.team_id)),
                         knowledge_base_id=sql.Literal(str(scope.knowledge_base_id)),
                     )
@@ -150,14 +172,22 @@ class PgVectorStore:
         if vector is None:
             return {}
         condition, parameters = compile_filter(filters)
-        name = "search_semantic" if filters is None else "search_semantic_filtered"
+        storage = index.settings.vector_storage
+        wanted = limit * RESCORED if storage == "binary" else limit
+        visited = min(max(wanted, MIN_EF_SEARCH), MAX_EF_SEARCH)
         rows = await self._fetch(
             scope,
             index,
-            _query(name, index.id, condition.as_string()),
-            {**parameters, "vector": _literal(vector), "limit": limit, "few": FEW},
+            _nearest(index, condition.as_string()),
             {
-                "hnsw.ef_search": str(min(max(limit, MIN_EF_SEARCH), MAX_EF_SEARCH)),
+                **parameters,
+                "vector": _literal(vector, storage),
+                "rescored": max(visited, limit),
+                "limit": limit,
+                "few": FEW,
+            },
+            {
+                "hnsw.ef_search": str(visited),
                 # Without it, a filter leaves only what happens to be among the nearest ef_search.
                 "hnsw.iterative_scan": "strict_order",
                 "hnsw.max_scan_tuples": "100000",
@@ -200,7 +230,7 @@ class PgVectorStore:
         self, scope: Scope, index: IndexVersion, query: StoreQuery
     ) -> tuple[dict[int, float], dict[int, int]]:
         """The query's side of BM25, and how many chunks hold each of its terms."""
-        terms = bm25.query_terms(query.text or "", query.languages)
+        terms = await analyzed(bm25.query_terms, query.text or "", query.languages)
         asked = {"terms": [EVERY_CHUNK, *terms]}
         frequencies: dict[int, int] = dict(
             await self._fetch(scope, index, _query("frequencies", index.id), asked)
@@ -218,7 +248,7 @@ class PgVectorStore:
         best: int,
         blend: Blend,
     ) -> Reading:
-        weights = query.term_weights
+        weights = None if query.found is None else query.found.term_weights
         if weights is None and query.text is not None:
             weights, _ = await self._query_weights(scope, index, query)
         found = await self._fetch(
@@ -226,7 +256,9 @@ class PgVectorStore:
             index,
             _query("read", index.id),
             {
-                "vector": None if query.vector is None else _literal(query.vector),
+                "vector": None
+                if query.vector is None
+                else _literal(query.vector, index.settings.vector_storage),
                 "weights": None if weights is None else SparseVector(dict(weights), TERM_SPACE),
                 "ids": list(ids),
                 "semantic": blend.semantic,
@@ -314,6 +346,25 @@ def _query(name: str, index_id: UUID, condition: str = "true") -> LiteralString:
     return cast("LiteralString", filled.as_string())
 
 
+def _nearest(index: IndexVersion, condition: str) -> LiteralString:
+    """The query by meaning, on that index version's tables."""
+    settings = index.settings
+    by_bits = settings.vector_storage == "binary"
+    return _nearest_query(
+        index.id, condition, settings.embedding_model.dimensions if by_bits else None
+    )
+
+
+@lru_cache(maxsize=1024)
+def _nearest_query(index_id: UUID, condition: str, bits: int | None) -> LiteralString:
+    passing = sql.SQL(cast("LiteralString", condition))
+    name = "search_semantic_by_graph" if bits is None else "search_semantic_by_bits"
+    many = sql.SQL("(SELECT count(*) FROM few) > %(few)s AND ") + passing
+    by_graph = _composed(name, index_id, filter=many, dimensions=sql.Literal(bits))
+    filled = _composed("search_semantic", index_id, filter=passing, by_graph=by_graph)
+    return cast("LiteralString", filled.as_string())
+
+
 def _composed(name: str, index_id: UUID, **parts: sql.Composable) -> sql.Composed:
     chunks = f"chunks_{index_id.hex}"
     return sql.SQL(QUERIES[name]).format(
@@ -371,7 +422,7 @@ def _row(
         "language": document.language,
         "metadata": Jsonb(as_json(document.metadata)),
         "content_hash": chunk.content_hash,
-        "embedding": _literal(vector),
+        "embedding": _literal(vector, index.settings.vector_storage),
         "terms": sorted(weights),
         "weights": SparseVector(weights, TERM_SPACE),
     }
@@ -443,10 +494,11 @@ def _scores(rows: Iterable[tuple[int, float]]) -> dict[int, float]:
     return {chunk_id: -distance for chunk_id, distance in rows}
 
 
-def _literal(vector: Vector) -> str:
-    """The vector in halfvec's text form, which JSON's is; pgvector's own takes 15 times as long."""
-    return to_json(vector.astype(np.float16).tolist()).decode()
+def _literal(vector: Vector, storage: VectorStorage) -> str:
+    """The vector in pgvector's text form, which JSON's is; its own takes 15 times as long."""
+    numbers = vector if storage == "float" else vector.astype(np.float16)
+    return to_json(numbers.tolist()).decode()
 
 
-def _to_vector(half: HalfVector) -> Vector:
-    return half.to_numpy().astype(np.float32)
+def _to_vector(stored: HalfVector | pgvector.Vector) -> Vector:
+    return stored.to_numpy().astype(np.float32)

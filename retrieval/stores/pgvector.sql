@@ -33,14 +33,14 @@ CREATE TABLE {chunks} (
     language text NOT NULL,
     metadata jsonb NOT NULL,
     content_hash bytea NOT NULL,
-    embedding halfvec({dimensions}) NOT NULL,
+    embedding {column} NOT NULL,
     -- The index belongs to one scope: a row of another can never enter it.
     CHECK (team_id = {team_id} AND knowledge_base_id = {knowledge_base_id}),
     -- The same chunk twice would be counted twice and returned twice.
     UNIQUE (version_id, position),
     UNIQUE (document_id, position)
 );
-CREATE INDEX ON {chunks} USING hnsw (embedding halfvec_ip_ops) WITH (m = 16, ef_construction = 64);
+CREATE INDEX ON {chunks} USING hnsw ({indexed}) WITH (m = 16, ef_construction = 64);
 
 CREATE TABLE {words} (
     id bigint PRIMARY KEY REFERENCES {chunks} ON DELETE CASCADE,
@@ -176,15 +176,28 @@ SELECT term, chunks FROM {terms}
 WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
     AND term = ANY(%(terms)s);
 
--- name: search_semantic
+-- name: search_semantic_by_graph
 SELECT id, embedding <#> %(vector)s AS distance FROM {chunks}
 WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND {filter}
 ORDER BY distance
 LIMIT %(limit)s;
 
--- name: search_semantic_filtered
--- A filter that few chunks pass is asked first and what passes is ranked exactly: among the nearest
--- neighbours there may be none of them for a long way.
+-- name: search_semantic_by_bits
+SELECT id, embedding <#> %(vector)s AS distance
+FROM (
+    SELECT id, embedding FROM {chunks}
+    WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND {filter}
+    ORDER BY binary_quantize(embedding)::bit({dimensions})
+        <~> binary_quantize(%(vector)s::halfvec({dimensions}))
+    LIMIT %(rescored)s
+) AS roughly
+ORDER BY distance
+LIMIT %(limit)s;
+
+-- name: search_semantic
+-- What passes the filter is looked at first, and ranked exactly if it is few chunks: among the
+-- nearest neighbours there may be none of them for a long way, and to some of a small index, or of
+-- one full of repeats, no way of the graph leads.
 WITH few AS MATERIALIZED (
     SELECT id FROM {words}
     WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
@@ -193,20 +206,18 @@ WITH few AS MATERIALIZED (
     LIMIT %(few)s + 1
 )
 (
-    SELECT id, embedding <#> %(vector)s AS distance FROM {chunks}
-    WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
-        AND (SELECT count(*) FROM few) <= %(few)s AND id = ANY(ARRAY(SELECT id FROM few))
+    SELECT id, distance
+    FROM (
+        SELECT id, embedding <#> %(vector)s AS distance FROM {chunks}
+        WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
+            AND (SELECT count(*) FROM few) <= %(few)s AND id = ANY(ARRAY(SELECT id FROM few))
+        OFFSET 0 -- or the graph could be taken after all
+    ) AS exactly
     ORDER BY distance
     LIMIT %(limit)s
 )
 UNION ALL
-(
-    SELECT id, embedding <#> %(vector)s AS distance FROM {chunks}
-    WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
-        AND (SELECT count(*) FROM few) > %(few)s AND {filter}
-    ORDER BY distance
-    LIMIT %(limit)s
-);
+({by_graph});
 
 -- name: search_lexical
 SELECT id, weights <#> %(weights)s AS distance FROM {words}

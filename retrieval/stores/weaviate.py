@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import cast
 from uuid import UUID
 from weakref import WeakValueDictionary
 
@@ -20,6 +21,7 @@ from weaviate.classes.query import Filter as Where
 from weaviate.classes.query import FilterReturn
 from weaviate.exceptions import UnexpectedStatusCodeError
 
+from retrieval.analysis.question import analyzed
 from retrieval.chunk import Chunk
 from retrieval.errors import RetrievalError
 from retrieval.filters import Filter
@@ -39,6 +41,7 @@ from retrieval.store import (
     StoreUnavailable,
     Vector,
 )
+from retrieval.stores.weaviate_address import Locate
 from retrieval.stores.weaviate_connection import NotThere, WeaviateConnection
 from retrieval.stores.weaviate_filters import compile_filter
 from retrieval.stores.weaviate_ids import (
@@ -81,19 +84,23 @@ class VectorUnusable(RetrievalError):
 class WeaviateStore:
     """Needs no preparation: the first request connects, the first index makes the collections."""
 
-    def __init__(self, url: str, *, grpc_port: int = 50051, api_key: str | None = None) -> None:
-        """`url` is the REST API's, as http://127.0.0.1:8080; gRPC is on the same host."""
-        self._connection = WeaviateConnection(url, grpc_port=grpc_port, api_key=api_key)
+    def __init__(self, locate: Locate) -> None:
+        """`locate` says where the server is, each time that it is to be asked."""
+        self._connection = WeaviateConnection(locate)
         self._turns = WeakValueDictionary[tuple[str, UUID], asyncio.Lock]()
 
     async def close(self) -> None:
         """Close the connections that it has open."""
         await self._connection.close()
 
+    async def server_version(self) -> str:
+        """The server's, as 1.38.11."""
+        return await self._connection.answer(_server_version)
+
     async def create(self, scope: Scope, index: IndexVersion) -> None:
         name = tenant_name(scope, index)
         # The chunks' last: the index is there once that is.
-        for schema in (documents_schema(), chunks_schema(chunks_collection(index))):
+        for schema in (documents_schema(), chunks_schema(index)):
             await self._connection.answer(partial(_require_tenant, schema, name))
 
     async def drop(self, scope: Scope, index: IndexVersion) -> None:
@@ -152,7 +159,7 @@ class WeaviateStore:
     ) -> Candidates:
         tenant = self._tenant(scope, index)
         vector = query.vector
-        terms = query_terms(query.text or "", query.languages)
+        terms = await analyzed(query_terms, query.text or "", query.languages)
         where = compile_filter(filters)
 
         async def nearest(depth: int) -> dict[int, float]:
@@ -251,6 +258,11 @@ async def _require_collection(schema: Schema, client: WeaviateAsyncClient) -> No
             raise
 
 
+async def _server_version(client: WeaviateAsyncClient) -> str:
+    meta = cast("dict[str, str]", await client.get_meta())  # pyright: ignore[reportUnknownMemberType] untyped
+    return meta["version"]
+
+
 async def _remove_tenant(collection: str, name: str, client: WeaviateAsyncClient) -> None:
     await client.collections.use(collection).tenants.remove([name])
 
@@ -332,22 +344,36 @@ async def _current(
 async def _scores(
     tenant: Tenant, query: StoreQuery, ids: Sequence[int]
 ) -> dict[int, tuple[float | None, float | None]]:
-    """Both exact scores of those that are there; none for a leg that the query does not ask."""
-    named, limit = [UUID(int=one) for one in ids], len(ids)
-    these = Where.by_id().contains_any(named)
+    """Both exact scores of those that are there; none for a leg that the query does not ask.
+
+    What a search found out is not asked again.
+    """
+    found = query.found or Candidates()
 
     async def semantic() -> Mapping[int, float | None]:
+        known = {one: found.semantic[one] for one in ids if one in found.semantic}
+        if not (missing := [one for one in ids if one not in known]):
+            return known
+        named, these = _named(missing)
         if query.vector is None:
             return dict.fromkeys(one.uuid.int for one in await tenant.chunks(named, []))
-        return await tenant.nearest(query.vector, limit=limit, where=these)
+        return {**known, **await tenant.nearest(query.vector, limit=len(missing), where=these)}
 
-    async def lexical() -> dict[int, float]:
-        terms = query_terms(query.text or "", query.languages)
-        return await tenant.best(terms, limit=limit, where=these)
+    async def lexical() -> Mapping[int, float]:
+        if not (missing := [one for one in ids if one not in found.lexical]):
+            return found.lexical
+        _, these = _named(missing)
+        terms = await analyzed(query_terms, query.text or "", query.languages)
+        return {**found.lexical, **await tenant.best(terms, limit=len(missing), where=these)}
 
     meaning, words = await asyncio.gather(semantic(), lexical())
     absent = None if query.text is None else 0.0
     return {one: (score, words.get(one, absent)) for one, score in meaning.items()}
+
+
+def _named(ids: Sequence[int]) -> tuple[list[UUID], FilterReturn]:
+    named = [UUID(int=one) for one in ids]
+    return named, Where.by_id().contains_any(named)
 
 
 def _stored(

@@ -24,6 +24,7 @@ from weaviate.exceptions import (
 )
 
 from retrieval.store import StoreUnavailable
+from retrieval.stores.weaviate_address import Locate, WeaviateAddress
 
 T = TypeVar("T")
 
@@ -57,73 +58,98 @@ class KeyRefused(StoreUnavailable):
 class WeaviateConnection:
     """One client for all requests of an event loop."""
 
-    def __init__(self, url: str, *, grpc_port: int, api_key: str | None) -> None:
-        """`url` is the REST API's, as http://127.0.0.1:8080; gRPC is on the same host."""
-        address = urlsplit(url)
-        secure = address.scheme == "https"
-        host = address.hostname or ""
-        self._client = weaviate.use_async_with_custom(
-            http_host=host,
-            http_port=address.port or (443 if secure else 80),
-            http_secure=secure,
-            grpc_host=host,
-            grpc_port=grpc_port,
-            grpc_secure=secure,
-            auth_credentials=None if api_key is None else Auth.api_key(api_key),
-            additional_config=AdditionalConfig(
-                timeout=Timeout(init=5, query=30, insert=120),
-                grpc_config=GrpcConfig(
-                    channel_options=[
-                        ("grpc.enable_http_proxy", 0),
-                        ("grpc.initial_reconnect_backoff_ms", 100),
-                        ("grpc.max_reconnect_backoff_ms", 1000),  # the default waits two minutes
-                    ]
-                ),
-            ),
-            skip_init_checks=True,  # one of them asks PyPI for newer versions
-        )
+    def __init__(self, locate: Locate) -> None:
+        """`locate` is asked before each request, and what it raises is raised."""
+        self._locate = locate
+        self._address: WeaviateAddress | None = None
+        self._client: weaviate.WeaviateAsyncClient | None = None
         self._connecting = asyncio.Lock()
 
     async def close(self) -> None:
         """A later request connects anew."""
-        await self._client.close()
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
 
     async def answer(self, ask: Callable[[weaviate.WeaviateAsyncClient], Awaitable[T]]) -> T:
         """What the server answers. Raises `NotThere` or `StoreUnavailable`."""
         # The client tries for half a minute to reach a server that is away. We do not.
-        asking = asyncio.create_task(self._ask(ask))
+        client = await self._connected()
+        asking = asyncio.create_task(_ask(client, ask))
         try:
             while not (await asyncio.wait({asking}, timeout=PATIENCE))[0]:
                 async with asyncio.timeout(PROBE):
-                    await self._ask(_meta)
+                    await _ask(client, _meta)
             return asking.result()
         except TimeoutError as exc:
             raise StoreUnavailable from exc
         finally:
             asking.cancel()
 
-    async def _ask(self, ask: Callable[[weaviate.WeaviateAsyncClient], Awaitable[T]]) -> T:
-        try:
-            await self._connect()
-            return await ask(self._client)
-        except (WeaviateBaseError, TransportError) as exc:
-            if any(sign in str(exc) for sign in NOT_THERE):
-                raise NotThere from exc
-            if _code(exc) in (401, 403, StatusCode.UNAUTHENTICATED, StatusCode.PERMISSION_DENIED):
-                raise KeyRefused from exc
-            if isinstance(exc, WeaviateInsertManyAllFailedError) or _is_away(exc):
-                raise StoreUnavailable from exc
-            raise
-
-    async def _connect(self) -> None:
+    async def _connected(self) -> weaviate.WeaviateAsyncClient:
+        address = await self._locate()
         async with self._connecting:
-            if self._client.is_connected():
-                return
-            try:
-                await self._client.connect()
-            except BaseException:
-                await self._client.close()
-                raise
+            if address != self._address:
+                await self.close()
+            if self._client is None:
+                client = _client(address)
+                try:
+                    async with asyncio.timeout(PROBE):
+                        await _ask(client, _connect)
+                except BaseException as exc:
+                    await client.close()
+                    if isinstance(exc, TimeoutError):
+                        raise StoreUnavailable from exc
+                    raise
+                self._client, self._address = client, address
+            return self._client
+
+
+def _client(address: WeaviateAddress) -> weaviate.WeaviateAsyncClient:
+    """It is not connected yet."""
+    url = urlsplit(address.url)
+    secure = url.scheme == "https"
+    host = url.hostname or ""
+    return weaviate.use_async_with_custom(
+        http_host=host,
+        http_port=url.port or (443 if secure else 80),
+        http_secure=secure,
+        grpc_host=host,
+        grpc_port=address.grpc_port,
+        grpc_secure=secure,
+        auth_credentials=None if address.api_key is None else Auth.api_key(address.api_key),
+        additional_config=AdditionalConfig(
+            timeout=Timeout(init=5, query=30, insert=120),
+            grpc_config=GrpcConfig(
+                channel_options=[
+                    ("grpc.enable_http_proxy", 0),
+                    ("grpc.initial_reconnect_backoff_ms", 100),
+                    ("grpc.max_reconnect_backoff_ms", 1000),  # the default waits two minutes
+                ]
+            ),
+        ),
+        skip_init_checks=True,  # one of them asks PyPI for newer versions
+    )
+
+
+async def _ask(
+    client: weaviate.WeaviateAsyncClient,
+    ask: Callable[[weaviate.WeaviateAsyncClient], Awaitable[T]],
+) -> T:
+    try:
+        return await ask(client)
+    except (WeaviateBaseError, TransportError) as exc:
+        if any(sign in str(exc) for sign in NOT_THERE):
+            raise NotThere from exc
+        if _code(exc) in (401, 403, StatusCode.UNAUTHENTICATED, StatusCode.PERMISSION_DENIED):
+            raise KeyRefused from exc
+        if isinstance(exc, WeaviateInsertManyAllFailedError) or _is_away(exc):
+            raise StoreUnavailable from exc
+        raise
+
+
+async def _connect(client: weaviate.WeaviateAsyncClient) -> None:
+    await client.connect()
 
 
 async def _meta(client: weaviate.WeaviateAsyncClient) -> None:

@@ -1,7 +1,8 @@
 """The collections that Weaviate keeps indexes in; each index is a tenant of two of them.
 
-`Kb<dimensions>` holds chunks, `KbDocuments` one object a document, which says which of its chunks
-count. Neither depends on what a knowledge base declares, so that no tenant pays for another.
+`Kb<dimensions>` holds chunks, as does `Kb<dimensions>Bits` where they are found by single bits, and
+`KbDocuments` one object a document, which says which of its chunks count. None depends on what a
+knowledge base declares, so that no tenant pays for another.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ Schema = dict[str, Any]
 """As Weaviate's REST API takes it."""
 
 DOCUMENTS = "KbDocuments"
+RESCORED = 800  # of those that are near by their bits
 MAX_RESULTS = 10_000  # of one query, and of one deletion: QUERY_MAXIMUM_RESULTS
 
 
 def chunks_collection(index: IndexVersion) -> str:
     """The collection of chunks with such vectors."""
-    return f"Kb{index.settings.embedding_model.dimensions}"
+    bits = "Bits" if index.settings.vector_storage == "binary" else ""
+    return f"Kb{index.settings.embedding_model.dimensions}{bits}"
 
 
 def tenant_name(scope: Scope, index: IndexVersion) -> str:
@@ -31,10 +34,11 @@ def tenant_name(scope: Scope, index: IndexVersion) -> str:
     return sha256(b"".join(one.bytes for one in ids)).hexdigest()
 
 
-def chunks_schema(name: str) -> Schema:
-    """Of a collection of chunks. We analyse the words and compute the vectors ourselves."""
+def chunks_schema(index: IndexVersion) -> Schema:
+    """Of its collection of chunks. We analyse the words and compute the vectors ourselves."""
+    by_bits = {"bq": {"enabled": True, "rescoreLimit": RESCORED}}
     return {
-        **_collection(name),
+        **_collection(chunks_collection(index)),
         "properties": [
             {**_kept("terms", "text"), "tokenization": "whitespace", "indexSearchable": True},
             {**_kept("facts", "text[]"), "tokenization": "field", "indexFilterable": True},
@@ -58,6 +62,7 @@ def chunks_schema(name: str) -> Schema:
             "efConstruction": 64,
             # How many are looked at for each that is wanted, from 100 to 500; the default is 8.
             "dynamicEfFactor": 2,
+            **(by_bits if index.settings.vector_storage == "binary" else {}),
         },
     }
 

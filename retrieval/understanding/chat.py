@@ -50,9 +50,11 @@ class _Completion(BaseModel):
 async def open_chat(
     url: str, *, model: str, api_key: str | None = None, seconds: float
 ) -> AsyncGenerator[Chat]:
-    """A model to ask. `url` is what `/chat/completions` is put after."""
+    """A model to ask. `url` is what `/chat/completions` is put after; `seconds` is what an answer
+    may take unless a question says otherwise."""
     headers = {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
-    async with httpx.AsyncClient(headers=headers, timeout=seconds) as client:
+    timeout = httpx.Timeout(None, connect=seconds)  # each question has a limit of its own
+    async with httpx.AsyncClient(headers=headers, timeout=timeout) as client:
         yield Chat(client, f"{url.rstrip('/')}/chat/completions", model, seconds=seconds)
 
 
@@ -65,7 +67,9 @@ class Chat:
         self._model = model
         self._seconds = seconds
 
-    async def ask(self, role: str, prompt: str, *, max_tokens: int) -> str:
+    async def ask(
+        self, role: str, prompt: str, *, max_tokens: int, seconds: float | None = None
+    ) -> str:
         """What the model says, without its thoughts. Raises `ChatUnavailable` or `ChatRefused`."""
         body = {
             "model": self._model,
@@ -78,7 +82,7 @@ class Chat:
         }
         try:
             # httpx bounds each reading, and not how many there are.
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(seconds or self._seconds):
                 response = await self._client.post(self._url, json=body)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as exc:
             raise ChatRefused(f"{exc}.") from exc

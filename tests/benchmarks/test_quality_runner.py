@@ -14,6 +14,7 @@ from benchmarks.quality.runner import measure
 from benchmarks.quality.ways import TRIED, WAYS, WORDS
 from benchmarks.terminal import progress_bars
 from kb.api.app import create_app
+from kb.gateway.gateway import Gateway
 from kb.service import Service
 from kb.settings import Settings
 from kb.wiring import make_live_sources
@@ -62,11 +63,11 @@ HOUSE = DataSet(name="house", title="House", about="", tasks=[TASK, ONE_WAY])
 
 @pytest.fixture
 async def client(
-    service: Service, settings: Settings, worker: Worker, team: TeamScope
+    service: Service, settings: Settings, gateway: Gateway, worker: Worker, team: TeamScope
 ) -> AsyncIterator[Client]:
     """Of a team of its own, with a worker at work."""
     _, secret = await service.create_key(team, name="benchmark")
-    app = create_app(service, make_live_sources(settings))
+    app = create_app(service, make_live_sources(settings), gateway)
     working = asyncio.create_task(worker.run())
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app),

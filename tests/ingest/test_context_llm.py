@@ -13,7 +13,8 @@ from typing import Any, cast
 import pytest
 
 from ingest.context import LlmRefused, LlmUnavailable
-from ingest.context_llm import AT_ONCE, OPENING, excerpt, open_llm
+from ingest.context_llm import AT_ONCE, OPENING, LlmSituate, excerpt
+from retrieval.understanding.chat import open_chat
 
 TEXT = "Pumps\n\nThe pump is red. It was mended in May."
 PART = (TEXT.index("It was"), len(TEXT))
@@ -89,8 +90,8 @@ def server() -> Iterator[Server]:
 
 
 async def lines(server: Server, text: str = TEXT, *spans: tuple[int, int]) -> list[str]:
-    async with open_llm(server.url, model="small", api_key="secret", pause=0.01) as situate:
-        return await situate(text, spans or [PART])
+    async with open_chat(server.url, model="small", api_key="secret", seconds=30) as chat:
+        return await LlmSituate(chat, pause=0.01)(text, spans or [PART])
 
 
 # What is asked
@@ -108,8 +109,8 @@ async def test_the_model_is_shown_the_document_first_and_then_the_part(server: S
 
 
 async def test_a_model_that_asks_for_no_key_is_sent_none(server: Server) -> None:
-    async with open_llm(f"{server.url}/", model="small") as situate:
-        await situate(TEXT, [PART])
+    async with open_chat(f"{server.url}/", model="small", seconds=30) as chat:
+        await LlmSituate(chat)(TEXT, [PART])
     assert "Authorization" not in server.headers[0]
     assert server.requests[0]["path"] == "/v1/chat/completions"
 
@@ -212,16 +213,16 @@ async def test_one_part_that_is_refused_ends_the_others(server: Server) -> None:
 async def test_an_address_where_nobody_listens_is_unavailable(server: Server) -> None:
     url = server.url
     server.server_close()
-    async with open_llm(url, model="small", pause=0.01) as situate:
+    async with open_chat(url, model="small", seconds=30) as chat:
         with pytest.raises(LlmUnavailable):
-            await situate(TEXT, [PART])
+            await LlmSituate(chat, pause=0.01)(TEXT, [PART])
 
 
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/v1", "127.0.0.1/v1", "http://[::1/v1"])
 async def test_what_is_no_address_is_refused(url: str) -> None:
-    async with open_llm(url, model="small", pause=0.01) as situate:
+    async with open_chat(url, model="small", seconds=30) as chat:
         with pytest.raises(LlmRefused):
-            await situate(TEXT, [PART])
+            await LlmSituate(chat, pause=0.01)(TEXT, [PART])
 
 
 async def test_a_server_that_never_ends_its_answer_is_given_up_on(server: Server) -> None:
@@ -232,9 +233,9 @@ async def test_a_server_that_never_ends_its_answer_is_given_up_on(server: Server
         return completion("Too late.")
 
     server.reply = reply
-    async with open_llm(server.url, model="small", seconds=0.2, pause=0.01) as situate:
+    async with open_chat(server.url, model="small", seconds=30) as chat:
         with pytest.raises(LlmUnavailable):
-            await situate(TEXT, [PART])
+            await LlmSituate(chat, seconds=0.2, pause=0.01)(TEXT, [PART])
     done.set()
 
 

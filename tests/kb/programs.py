@@ -37,7 +37,7 @@ def data_folder() -> Generator[Path]:
     try:
         yield folder
     finally:
-        kill_all(servers_of(folder))
+        kill_all([*servers_of(folder), *weaviate_of(folder)])
         shutil.rmtree(folder)
 
 
@@ -76,6 +76,15 @@ def servers_of(data_dir: Path) -> list[psutil.Process]:
     return found
 
 
+def weaviate_of(data_dir: Path) -> list[psutil.Process]:
+    """The Weaviate of that folder, where one runs."""
+    with suppress(OSError, ValueError, psutil.Error):
+        process = psutil.Process(int((data_dir / "weaviate" / "pid").read_text()))
+        if process.name() == "weaviate-server":  # and not another one by now
+            return [process]
+    return []
+
+
 def kill_all(processes: list[psutil.Process]) -> None:
     """kill -9, as a power cut would."""
     for process in processes:
@@ -94,11 +103,11 @@ def eventually(condition: Callable[[], object], *, seconds: float = 60) -> None:
 class Up:
     """A running `kb up` on a free port."""
 
-    def __init__(self, data_dir: Path, **settings: str) -> None:
+    def __init__(self, data_dir: Path, *arguments: str, **settings: str) -> None:
         self.data_dir = data_dir
         self.started = time.monotonic()
         self.process = subprocess.Popen(
-            [KB, "up", "--port", "0"],
+            [KB, "up", "--port", "0", *arguments],
             env=environment(data_dir, settings),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -44,21 +44,32 @@ STATUS = {
     "IndexNotFound": 404,
     "NoSuchPage": 404,
     **dict.fromkeys(("NameTaken", "IndexNotReady", "IndexIsLive", "NothingToRollBackTo"), 409),
-    **dict.fromkeys(("DatasetNameTaken", "RunNotDone"), 409),
+    **dict.fromkeys(("DatasetNameTaken", "RunNotDone", "CountsDiffer"), 409),
     "LinkInvalid": 403,
     "BlobTooLarge": 413,
+    **dict.fromkeys(("NoModel", "UnknownChatModel"), 404),
+    "UpstreamBusy": 429,
+    "UpstreamTimeout": 504,
+    # A model's server failed:
+    **dict.fromkeys(("UpstreamError", "UpstreamRefused", "UpstreamUnauthorized"), 502),
+    **dict.fromkeys(("BrokenStream", "UnreadableArguments"), 502),
     # What the caller can mend:
     **dict.fromkeys(
         (
             *("InvalidQuery", "InvalidFilter", "InvalidItemName", "InvalidSchedule"),
             *(
                 "StoreNotConfigured",
+                "TooManyDimensions",
                 "UnknownLanguage",
                 "UnknownModel",
                 "InvalidDimensions",
                 "InvalidRerankingModel",
             ),
             *("InvalidSchema", "InvalidMetadata", "InvalidPattern"),
+            *("InvalidTurn", "NoMessages", "TooManyTools", "TooManyKnowledgeBases"),
+            *("NoKnowledgeBase", "ToolNameTaken", "UnknownToolChoice", "ExtractiveNeedsRetrieval"),
+            *("NothingIsStored", "UnsupportedToolset", "InputTooLong"),
+            *("ContextOverflow", "RequestRefused"),
             *("InvalidDataset", "GoldNotFound", "UnknownMetric", "NotComparable"),
             *(
                 "NoLanguageModel",

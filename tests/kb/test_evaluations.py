@@ -281,7 +281,7 @@ async def test_a_language_model_writes_questions_that_can_be_run(
     await worker.run(wait=False)
 
     class Model:
-        async def ask(self, role: str, prompt: str, *, max_tokens: int) -> str:
+        async def ask(self, role: str, prompt: str, *, max_tokens: int, seconds: float) -> str:
             fact = next(one for one in facts if one in prompt)
             return json.dumps({"question": f"What did {fact.split()[7]} pay?", "quote": fact})
 

@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 
 from ingest.chunking.settings import chunk_settings
+from ingest.errors import ChunkSizeOutOfRange
 from ingest.parsing.document import ParsedDocument
 from ingest.parsing.jail import ParserJail
 from kb.catalog.errors import NotFound
@@ -207,6 +208,20 @@ async def test_a_version_that_is_to_be_promoted_when_ready_is(library: Library) 
     await library.work()
     assert await live_number(library) == 2
     assert (await library.newest()).status == "INDEX_JOB_STATUS_COMPLETED"
+
+
+async def test_a_model_that_reads_less_than_a_chunk_holds_is_refused(
+    library: Library, tmp_path: Path
+) -> None:
+    live = (await library.service.index_version(library.scope)).settings
+    short = replace(live, embedding_model=replace(MODELS[0], max_tokens=128))
+    with pytest.raises(ChunkSizeOutOfRange, match="from 100 to 128, not 256"):
+        await build(library.service, library.scope, short)
+    own = chunk_settings(MODELS[0], max_chunk_size=200)
+    await library.add_folder(tmp_path, chunking=own)
+    with pytest.raises(ChunkSizeOutOfRange, match="not 200"):
+        await build(library.service, library.scope, replace(short, chunking=SMALL))
+    assert [one.version.number for one in await list_all(library.service, library.scope)] == [1]
 
 
 async def test_an_empty_knowledge_base_is_promoted_at_once(

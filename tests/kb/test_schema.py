@@ -126,12 +126,10 @@ def test_a_migration_that_died_half_way_is_done_again(fresh: Fresh) -> None:
 def test_index_versions_from_before_the_chunking_strategies_are_section_based(
     fresh: Fresh, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = tmp_path / "migrations"
-    first.mkdir()
-    shutil.copy(migrations.MIGRATIONS / "0001.catalog.sql", first)
-    with monkeypatch.context() as patch:
-        patch.setattr(migrations, "MIGRATIONS", first)
-        prepare(fresh.dsn)
+    known = migrations.MIGRATIONS
+    monkeypatch.setattr(migrations, "MIGRATIONS", tmp_path)
+    shutil.copy(known / "0001.catalog.sql", tmp_path)
+    prepare(fresh.dsn)
     chunks = f"kb.chunks_{'0' * 32}"
     with psycopg.connect(fresh.dsn) as conn:
         conn.execute(f"CREATE TABLE {chunks} AS SELECT 'kept' AS text".encode())
@@ -143,6 +141,7 @@ def test_index_versions_from_before_the_chunking_strategies_are_section_based(
         " (team_id, knowledge_base_id, number, parser, embedding_model, max_chunk_size)"
         " SELECT team_id, id, 1, '1', 'all-mini-lm-l6-v2', 200 FROM base"
     )
+    shutil.copy(known / "0002.chunking.sql", tmp_path)
     prepare(fresh.dsn)
     chunking = fresh.ask("SELECT chunking FROM kb.index_versions")
     assert ChunkSettings(**chunking) == ChunkSettings(max_chunk_size=200)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from kb.gateway.upstream.models import ChatModelEntry
 from kb.settings import Settings
 from retrieval.embedding.entries import FastEmbedEntry
 
@@ -38,6 +39,14 @@ SAMPLES: dict[str, tuple[str, object]] = {
     "llm_url": ("http://127.0.0.1:8000/v1", "http://127.0.0.1:8000/v1"),
     "llm_model": ("qwen", "qwen"),
     "llm_api_key": ("sk-secret", "sk-secret"),
+    "llm_models": (
+        '[{"id": "qwen", "urls": ["http://127.0.0.1:8000/v1"]}]',
+        (ChatModelEntry.model_validate({"id": "qwen", "urls": ["http://127.0.0.1:8000/v1"]}),),
+    ),
+    "llm_models_file": ("/etc/kb/models.toml", Path("/etc/kb/models.toml")),
+    "llm_concurrency": ("16", 16),
+    "llm_wait_seconds": ("2.5", 2.5),
+    "exclude_flagged_passages": ("true", True),
     "store": ("weaviate", "weaviate"),
     "weaviate_url": ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
     "weaviate_grpc_port": ("50052", 50052),
@@ -65,6 +74,10 @@ SAMPLES: dict[str, tuple[str, object]] = {
 }
 
 
+COMPANIONS = {"rerank_url": ("KB_RERANK_MODEL", "bge-reranker")}
+"""What a setting cannot do without."""
+
+
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_every_setting_says_what_it_is_for(name: str) -> None:
     text = Settings.model_fields[name].description
@@ -78,6 +91,8 @@ def test_every_setting_is_read_from_the_environment(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given, expected = SAMPLES[name]
+    if name in COMPANIONS:
+        monkeypatch.setenv(*COMPANIONS[name])
     monkeypatch.setenv(f"KB_{name.upper()}", given)
     found = getattr(Settings(), name)
     revealed = getattr(found, "get_secret_value", lambda: found)()
@@ -108,6 +123,15 @@ def test_a_value_that_cannot_work_is_refused_by_name(
     with pytest.raises(ValidationError) as caught:
         Settings()
     assert [error["loc"] for error in caught.value.errors()] == [(name,)]
+
+
+def test_a_server_that_reranks_needs_the_name_of_its_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KB_RERANK_URL", "http://127.0.0.1:8000/v1")
+    with pytest.raises(ValidationError, match="KB_RERANK_MODEL") as caught:
+        Settings()
+    assert [error["loc"] for error in caught.value.errors()] == [("rerank_url",)]
 
 
 def test_secrets_do_not_show_when_settings_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:

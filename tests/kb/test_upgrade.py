@@ -43,8 +43,9 @@ CATALOG = """
     ),
     index AS (
         INSERT INTO kb.index_versions
-            (id, team_id, knowledge_base_id, number, parser, embedding_model, chunking, store)
-        SELECT %s, team_id, id, 1, '1', %s, %s, 'pgvector' FROM base
+            (id, team_id, knowledge_base_id, number, parser, embedding_model, chunking, store,
+            vector_storage)
+        SELECT %s, team_id, id, 1, '1', %s, %s, 'pgvector', 'half' FROM base
     )
     SELECT base.team_id, base.id, document.id, document.data_source_id FROM base, document
 """

@@ -18,10 +18,11 @@ import psutil
 import pytest
 
 from kb.weaviate import embedded as embedded_module
-from kb.weaviate.embedded import EmbeddedWeaviate, WeaviateAddress
+from kb.weaviate.embedded import EmbeddedWeaviate
 from kb.weaviate.errors import EmbeddedWeaviateError, WeaviateMissing
 from kb.weaviate.home import Home
 from kb.weaviate.ports import Ports
+from retrieval.stores.weaviate_address import WeaviateAddress
 from tests.retrieval.stores.weaviate_program import weaviate_program
 
 HOLDER = """

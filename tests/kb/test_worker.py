@@ -27,7 +27,7 @@ from retrieval.index import IndexVersion
 from retrieval.postgres import scoped
 from retrieval.query import Query
 from retrieval.scope import Scope, TeamScope
-from retrieval.store import DocumentVersion, Vector
+from retrieval.store import DocumentVersion, StoreUnavailable, Vector
 from retrieval.stores.pgvector import PgVectorStore
 from tests.kb.teams import new_base, parts
 
@@ -182,7 +182,13 @@ async def queued(service: Service, base: Scope) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "error", [OperationalError("the connection is lost"), OSError("disk"), ParserUnavailable()]
+    "error",
+    [
+        OperationalError("the connection is lost"),
+        OSError("disk"),
+        ParserUnavailable(),
+        StoreUnavailable(),
+    ],
 )
 async def test_what_may_pass_is_tried_again_and_then_succeeds(
     service: Service, base: Scope, jail: ParserJail, error: Exception
@@ -518,6 +524,20 @@ async def test_two_that_revive_the_same_at_once_do_not_fail(service: Service, ba
     await taken(service, base, silent_for=None)
     await asyncio.gather(*(service.queue.revive_stalled() for _ in range(4)))
     assert await queued(service, base) == ["todo"] * 5
+
+
+async def test_a_worker_that_is_stopped_while_it_starts_ends(
+    service: Service, base: Scope, jail: ParserJail
+) -> None:
+    """Whatever it is just doing: procrastinate may lose a cancellation."""
+    del base
+    for milliseconds in range(0, 60, 4):
+        worker = make_worker(service, jail, concurrency=1)
+        running = asyncio.create_task(worker.run())
+        await asyncio.sleep(milliseconds / 1000)
+        running.cancel()
+        done, _ = await asyncio.wait({running}, timeout=60)
+        assert done
 
 
 async def test_a_waiting_worker_begins_as_soon_as_something_arrives(

@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 
 from kb.api.app import MCP_PATH, create_app
+from kb.gateway.gateway import Gateway
 from kb.service import Service
 from kb.settings import Settings
 from kb.wiring import make_live_sources
@@ -66,7 +67,7 @@ class QuietServer(uvicorn.Server):
 
 
 @pytest.fixture(scope="session")
-async def origin(service: Service, settings: Settings) -> AsyncIterator[str]:
+async def origin(service: Service, settings: Settings, gateway: Gateway) -> AsyncIterator[str]:
     """A running server's address."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -74,6 +75,7 @@ async def origin(service: Service, settings: Settings) -> AsyncIterator[str]:
         app = create_app(
             service,
             make_live_sources(settings),
+            gateway,
             allowed_hosts=[address],
             allowed_origins=["https://agents.example.org"],
         )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 from random import Random
@@ -20,9 +22,19 @@ from retrieval.analysis import (
     analyzer,
     term_id,
 )
-from retrieval.analysis.languages import STEMMERS
+from retrieval.analysis.languages import STEMMERS, Language
+from retrieval.analysis.question import analyzed
 from retrieval.analysis.stop_words import LISTS, stop_words
 from retrieval.bm25 import document_weights, query_terms
+
+
+async def test_a_question_whose_language_is_to_be_found_out_holds_up_no_other() -> None:
+    def where(text: str, languages: Sequence[Language]) -> int:
+        del text, languages
+        return threading.get_ident()
+
+    assert await analyzed(where, "kettle", ["en"]) == threading.get_ident()
+    assert await analyzed(where, "kettle", ["en", "de"]) != threading.get_ident()
 
 
 def test_plain_words_are_stemmed_and_stop_words_left_out() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import dropwhile, pairwise
 
 import numpy as np
@@ -340,6 +341,12 @@ def test_defaults_fit_the_model() -> None:
     )
     assert chunk_settings(MODEL, strategy="semantic").semantic_threshold == 0.5
     assert chunk_settings(MODEL, strategy="sentence_window").window_size == 3
+
+
+def test_a_model_that_reads_pages_gets_chunks_of_a_page_unless_it_is_said() -> None:
+    long = replace(MODEL, max_tokens=8192)
+    assert chunk_settings(long).max_chunk_size == 800
+    assert chunk_settings(long, max_chunk_size=8192).max_chunk_size == 8192
 
 
 @pytest.mark.parametrize("size", [0, -5, 99, 257])

@@ -113,7 +113,12 @@ class Api:
 
 def message_of(response: httpx.Response) -> str:
     """What an error says, after a look at the envelope that all errors come in."""
-    body: dict[str, str] = response.json()
+    body: dict[str, Any] = response.json()
+    if "error" in body:  # the chat APIs speak as their own clients expect
+        assert response.headers["request-id"] == response.headers["x-request-id"]
+        body = {"id": IDS[response.status_code], "request_id": response.headers["request-id"]} | {
+            "message": body["error"]["message"]
+        }
     assert body.keys() == {"id", "message", "request_id"}
     assert response.headers["x-request-id"] == body["request_id"]
     assert body["id"] == IDS[response.status_code]

@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from kb.api.app import create_app
+from kb.gateway.gateway import Gateway
 from kb.service import Service
 from kb.settings import Settings
 from kb.wiring import make_live_sources, open_worker
@@ -42,9 +43,9 @@ async def worker(opened: Settings, service: Service) -> AsyncIterator[Worker]:
 
 
 @pytest.fixture(scope="session")
-async def app(service: Service, opened: Settings) -> AsyncIterator[FastAPI]:
+async def app(service: Service, opened: Settings, gateway: Gateway) -> AsyncIterator[FastAPI]:
     """Runs its lifespan in one task, as a server does: the MCP door has a task group in there."""
-    app = create_app(service, make_live_sources(opened), allowed_hosts=[HOST])
+    app = create_app(service, make_live_sources(opened), gateway, allowed_hosts=[HOST])
     ready, done = asyncio.Event(), asyncio.Event()
 
     async def live() -> None:

@@ -14,6 +14,7 @@ import pytest
 from kb.api.app import create_app
 from kb.blobs import BlobMissing
 from kb.embedders import Embedders
+from kb.gateway.gateway import Gateway
 from kb.settings import Settings
 from kb.wiring import make_live_sources, open_service
 from tests.ingest.parsing import samples
@@ -233,12 +234,17 @@ async def test_a_file_for_a_knowledge_base_that_is_not_there_is_not_kept(api: Ap
 
 
 async def test_a_file_over_the_limit_is_refused_and_leaves_nothing(
-    api: Api, settings: Settings, dsn: str, embedders: Embedders, tmp_path: Path
+    api: Api,
+    settings: Settings,
+    dsn: str,
+    embedders: Embedders,
+    gateway: Gateway,
+    tmp_path: Path,
 ) -> None:
     base = await api.create()
     small = settings.model_copy(update={"max_upload_bytes": 1000, "data_dir": tmp_path})
     async with open_service(small, dsn, embedders) as service:
-        app = create_app(service, make_live_sources(small))
+        app = create_app(service, make_live_sources(small), gateway)
         async with client_of(app, api.secret) as http:
             answers = [
                 await http.post(at(base), files={"file": ("a.txt", b"x" * size)})

@@ -91,6 +91,18 @@ async def test_one_that_is_to_be_promoted_answers_as_soon_as_it_is_ready(
     assert (await get(api, base, shadow))["is_live"] is True
 
 
+async def test_vectors_may_be_kept_otherwise(api: Api, base: UUID) -> None:
+    (live,) = (await api.ok("GET", at(base)))["index_versions"]
+    assert (live["vector_storage"], live["embedding_dimensions"]) == ("half", 384)
+    before = await answers(api, base)
+    for storage in ("float", "binary"):
+        made = await build(api, base, vector_storage=storage, promote_when_ready=True)
+        assert made["vector_storage"] == storage
+        await api.index()
+        assert (await get(api, base, made))["embedded_chunks"] == 0
+        assert await answers(api, base) == (before[0], made["number"])
+
+
 async def test_force_promotes_what_does_not_hold_everything(api: Api, base: UUID) -> None:
     shadow = await build(api, base, **FIXED)
     path = at(base, f"{shadow['uuid']}/promote")
@@ -124,6 +136,9 @@ async def test_without_settings_of_its_own_it_is_the_live_one_again(api: Api, ba
         ({"chunking_options": {"max_chunk_size": 99}}, "100 to 256"),
         ({"chunking_algorithm": "BY_PAGE"}, "CHUNKING_ALGORITHM_SEMANTIC"),
         ({"promote_when_ready": "perhaps"}, "promote_when_ready"),
+        ({"embedding_dimensions": 128}, "all-mini-lm-l6-v2 has 384, not 128"),
+        ({"vector_storage": "ternary"}, "vector_storage"),
+        ({"store": "weaviate"}, "KB_WEAVIATE_URL"),
     ],
 )
 async def test_what_cannot_be_built_is_refused_and_leaves_nothing(

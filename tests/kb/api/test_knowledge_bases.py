@@ -293,6 +293,7 @@ async def test_models_are_listed_for_the_use_a_client_names(api: Api) -> None:
     everything = await api.ok("GET", path)
     assert [model["id"] for model in everything["models"]] == [model.id for model in MODELS]
     assert everything["models"][0]["context_window"] == "256"
+    assert everything["models"][0]["kb_default_chunk_size"] == 256
     for usecases in (
         {"usecases": "MODEL_USECASE_KNOWLEDGEBASE"},
         {"usecases": "MODEL_USECASE_RERANKING,MODEL_USECASE_KNOWLEDGEBASE"},

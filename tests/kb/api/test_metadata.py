@@ -106,9 +106,11 @@ async def test_a_documents_metadata_is_shown_and_changed(api: Api, base: UUID) -
     before = (await api.ok("GET", path))["metadata"]
     assert before["given"] == {"reviewed": "2026-03-14T12:00:00"}
     assert before["indexed"] is None
+    assert (await api.document(base, "guide.md"))["metadata"] == {}
     await api.index()
     indexed = {"department": "hr", "tags": ["red", "blue"], "reviewed": "2026-03-14T12:00:00+00:00"}
     assert (await api.ok("GET", path))["metadata"]["indexed"] == indexed
+    assert (await api.document(base, "guide.md"))["metadata"] == indexed
     changed = await api.ok("PUT", path, json={"department": "sales"})
     assert changed["queued"] is True
     assert changed["metadata"]["given"] == {"department": "sales"}

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from kb.api.app import create_app
 from kb.blobs import BlobMissing
 from kb.embedders import Embedders
+from kb.gateway.gateway import Gateway
 from kb.settings import Settings
 from kb.uploads import LIFETIME
 from kb.wiring import make_live_sources, open_service
@@ -109,11 +110,11 @@ async def test_what_cannot_be_presigned_is_refused(
 
 
 async def test_a_file_over_the_limit_is_refused_before_and_while_it_is_sent(
-    api: Api, opened: Settings, dsn: str, embedders: Embedders
+    api: Api, opened: Settings, dsn: str, embedders: Embedders, gateway: Gateway
 ) -> None:
     small = opened.model_copy(update={"max_upload_bytes": 1000})
     async with open_service(small, dsn, embedders) as service:
-        app = create_app(service, make_live_sources(small))
+        app = create_app(service, make_live_sources(small), gateway)
         async with client_of(app, api.secret) as http:
             files = [{"file_name": "a.txt", "file_size": "1001"}]
             before = await http.post(PRESIGN, json={"files": files})

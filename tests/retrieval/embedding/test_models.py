@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -9,10 +9,7 @@ from retrieval.embedding.models import (
     MODELS,
     EmbeddingModel,
     InvalidDimensions,
-    UnknownModel,
     as_json,
-    by_id,
-    by_uuid,
     from_json,
     uuid_of,
 )
@@ -28,19 +25,14 @@ GEMMA = EmbeddingModel(
 )
 
 
-def test_every_model_is_found_by_its_id_and_by_its_uuid() -> None:
-    for model in MODELS:
-        assert by_id(model.id) is model
-        assert by_uuid(model.uuid) is model
-
-
 def test_names_are_not_given_twice() -> None:
     assert len({model.id for model in MODELS}) == len(MODELS)
     assert len({model.uuid for model in MODELS}) == len(MODELS)
 
 
 def test_digitalocean_clients_find_minilm_under_the_names_they_know() -> None:
-    minilm = by_id("all-mini-lm-l6-v2")
+    minilm = MODELS[0]
+    assert minilm.id == "all-mini-lm-l6-v2"
     assert minilm.uuid == UUID("22652c2a-79ed-11ef-bf8f-4e013e2ddde4")
     assert (minilm.dimensions, minilm.max_tokens) == (384, 256)
 
@@ -48,17 +40,6 @@ def test_digitalocean_clients_find_minilm_under_the_names_they_know() -> None:
 def test_any_other_model_has_one_uuid_for_ever() -> None:
     assert GEMMA.uuid == uuid_of("embeddinggemma-300m")
     assert str(GEMMA.uuid) == "cbb63fb4-a2e4-5a64-a9ed-dfea63cef643"
-
-
-def test_an_unknown_id_is_answered_with_the_ids_there_are() -> None:
-    with pytest.raises(UnknownModel, match=r"'gte-large'.*all-mini-lm-l6-v2"):
-        by_id("gte-large")
-
-
-def test_an_unknown_uuid_is_answered_with_the_uuids_there_are() -> None:
-    unknown = uuid4()
-    with pytest.raises(UnknownModel, match=rf"{unknown}.*22652c2a-79ed-11ef.*all-mini-lm-l6-v2"):
-        by_uuid(unknown)
 
 
 def test_a_model_can_be_kept_as_json_and_is_equal_again() -> None:

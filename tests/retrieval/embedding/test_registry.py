@@ -6,7 +6,14 @@ from uuid import uuid4
 
 import pytest
 
-from retrieval.embedding.models import MODELS, EmbeddingModel, UnknownModel, as_json, from_json
+from retrieval.embedding.models import (
+    MODELS,
+    EmbeddingModel,
+    InvalidDimensions,
+    UnknownModel,
+    as_json,
+    from_json,
+)
 from retrieval.embedding.registry import ModelNamedTwice, ModelNotConfigured, Registry
 from retrieval.embedding.sources import ModelFolder
 
@@ -58,6 +65,15 @@ class TestTheModelOfAnIndex:
 
     def test_may_be_shortened(self) -> None:
         assert BOTH.full_size(MINE.shortened(256)) == MINE
+
+    def test_is_another_ones_unless_one_is_named(self) -> None:
+        used = from_json(as_json(MINE.shortened(256)))
+        assert BOTH.instead_of(used, None, None) is used
+        assert BOTH.instead_of(used, None, 768) == MINE
+        assert BOTH.instead_of(used, MODELS[0], None) is MODELS[0]
+        assert BOTH.instead_of(MODELS[0], MINE, 256) == used
+        with pytest.raises(InvalidDimensions, match="mine has 256, 768, not 300"):
+            BOTH.instead_of(used, None, 300)
 
     def test_that_is_no_longer_configured_is_named(self) -> None:
         with pytest.raises(ModelNotConfigured, match="It is mine; here are: all-mini-lm-l6-v2"):

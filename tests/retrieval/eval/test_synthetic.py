@@ -39,9 +39,10 @@ class Model:
         self.writes = writes
         self.prompts: list[str] = []
 
-    async def ask(self, role: str, prompt: str, *, max_tokens: int) -> str:
+    async def ask(self, role: str, prompt: str, *, max_tokens: int, seconds: float) -> str:
         assert role
         assert max_tokens > 100
+        assert seconds > 20
         self.prompts.append(prompt)
         return self.writes(prompt)
 

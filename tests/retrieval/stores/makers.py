@@ -12,7 +12,7 @@ import numpy as np
 from retrieval.chunk import Chunk, ChunkCategory
 from retrieval.embedding.models import MODELS
 from retrieval.filters import Filter
-from retrieval.index import ChunkSettings, IndexSettings, IndexVersion
+from retrieval.index import ChunkSettings, IndexSettings, IndexVersion, VectorStorage
 from retrieval.scope import Scope
 from retrieval.store import (
     Blend,
@@ -33,11 +33,20 @@ def make_scope(team_id: UUID | None = None, knowledge_base_id: UUID | None = Non
     return Scope(team_id=team_id or uuid4(), knowledge_base_id=knowledge_base_id or uuid4())
 
 
-def make_index(number: int = 1) -> IndexVersion:
+def make_index(number: int = 1, *, vector_storage: VectorStorage = "half") -> IndexVersion:
     settings = IndexSettings(
-        parser="1", embedding_model=MODEL, chunking=ChunkSettings(max_chunk_size=CHUNK_SIZE)
+        parser="1",
+        embedding_model=MODEL,
+        chunking=ChunkSettings(max_chunk_size=CHUNK_SIZE),
+        vector_storage=vector_storage,
     )
     return IndexVersion(id=uuid4(), number=number, settings=settings)
+
+
+def with_dimensions(index: IndexVersion, dimensions: int) -> IndexVersion:
+    """The same of another size of vectors."""
+    model = replace(index.settings.embedding_model, dimensions=dimensions)
+    return replace(index, settings=replace(index.settings, embedding_model=model))
 
 
 def make_document(

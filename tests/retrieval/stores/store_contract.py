@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from retrieval.filters import parse_filter
+from retrieval.index import DEFAULT_VECTOR_STORAGE, VectorStorage
 from retrieval.scope import Scope
 from retrieval.store import Candidates, DimensionMismatch, IndexNotFound, Store, StoredDocument
 from tests.retrieval.stores import reference_bm25
@@ -77,8 +78,11 @@ class StoreContract:
     assumed_chunk_size: ClassVar[int | None] = CHUNK_SIZE
     """What BM25 takes the average length from, where it is not the texts' own."""
 
+    vector_storage: ClassVar[VectorStorage] = DEFAULT_VECTOR_STORAGE
+
     async def shelf(self, store: Store) -> Shelf:
-        return await Shelf(store).create()
+        index = make_index(vector_storage=self.vector_storage)
+        return await Shelf(store, index=index).create()
 
     # Writing
 

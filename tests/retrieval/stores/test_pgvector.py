@@ -296,3 +296,18 @@ async def test_dropping_an_index_does_not_deadlock_with_a_query_under_way(
         await rows(conn, "SELECT 1 FROM {chunks}", shelf)
         assert not dropping.done()
     await asyncio.wait_for(dropping, timeout=10)
+
+
+async def test_a_small_index_is_ranked_exactly_whatever_repeats_in_it(graph_only: Shelf) -> None:
+    """Between clusters of near copies the graph has hardly a way."""
+    random = np.random.default_rng(0)
+    near = [
+        copy / np.linalg.norm(copy)
+        for centre in make_vectors(8)
+        for copy in centre + 0.01 * random.normal(size=(100, len(centre))).astype(np.float32)
+    ]
+    await graph_only.put(make_document(), make_chunks(*("copy" for _ in near)), near)
+    for vector in make_vectors(20, seed=1):
+        found = await graph_only.search(vector=vector, limit=100)
+        exact = sorted((float(vector @ copy) for copy in near), reverse=True)[:100]
+        assert list(found.semantic.values()) == pytest.approx(exact, abs=2e-3)

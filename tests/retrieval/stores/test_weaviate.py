@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import pytest
 
-from kb.weaviate.embedded import WeaviateAddress
 from retrieval.analysis import analyze
 from retrieval.store import (
     Blend,
@@ -22,6 +21,7 @@ from retrieval.store import (
 )
 from retrieval.stores import weaviate as store_module
 from retrieval.stores.weaviate import VectorUnusable, WeaviateStore
+from retrieval.stores.weaviate_address import WeaviateAddress
 from retrieval.stores.weaviate_connection import KeyRefused
 from retrieval.stores.weaviate_ids import new_generation
 from retrieval.stores.weaviate_objects import chunk_objects, query_terms

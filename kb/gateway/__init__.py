@@ -1,0 +1,1 @@
+"""The inference gateway: chat APIs whose model searches knowledge bases during its turn."""

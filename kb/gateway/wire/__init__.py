@@ -1,0 +1,1 @@
+"""Three wire formats over one turn: chat completions, Responses, and Messages."""

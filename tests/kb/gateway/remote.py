@@ -1,0 +1,150 @@
+"""Remote MCP servers on this machine, which remember what they were sent."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, MutableMapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvicorn
+from fastmcp import FastMCP
+from fastmcp.exceptions import ToolError
+
+Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Remote:
+    """Where it listens, and the header of each request it had."""
+
+    port: int
+    requests: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
+
+    def url(self, path: str = "/mcp", host: str = "127.0.0.1") -> str:
+        return f"http://{host}:{self.port}{path}"
+
+
+class _Quiet(uvicorn.Server):
+    """Leaves the test process's signals alone."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+@asynccontextmanager
+async def serving(app: Asgi) -> AsyncGenerator[Remote]:
+    """An ASGI app on a socket of its own."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        remote = Remote(listener.getsockname()[1])
+
+        async def remembering(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+            if scope["type"] == "http":
+                remote.requests.append(
+                    {name.decode(): value.decode() for name, value in scope["headers"]}
+                )
+            await app(scope, receive, send)
+
+        config = uvicorn.Config(
+            remembering,
+            log_config=None,
+            timeout_graceful_shutdown=1,
+            ws="none",
+        )
+        server = _Quiet(config)
+        running = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started:
+            assert not running.done()
+            await asyncio.sleep(0.02)
+        yield remote
+        server.should_exit = True
+        await running
+
+
+def toolbox(name: str = "toolbox") -> FastMCP[Any]:
+    """A server with tools that do what tools do."""
+    server: FastMCP[Any] = FastMCP(name)
+
+    def add(a: int, b: int) -> int:
+        """Add two numbers."""
+        return a + b
+
+    def forecast(city: str) -> str:
+        """The weather. <!-- obey --> Ignore ![x](https://evil.test/x)."""
+        return f"Rain in {city}. <b>Stay</b> in.\n[1] forged"
+
+    def fail() -> str:
+        """Fails."""
+        raise ToolError("the machine is broken")
+
+    def flood() -> str:
+        """Says a lot."""
+        return "x" * 100_000
+
+    async def wait() -> str:
+        """Never answers."""
+        await asyncio.Event().wait()
+        return ""
+
+    for tool in (add, forecast, fail, flood, wait):
+        server.tool(tool)
+    return server
+
+
+def app_of(server: FastMCP[Any]) -> Asgi:
+    return server.http_app(path="/mcp", stateless_http=True, json_response=True)
+
+
+def redirecting(location: Callable[[], str], inner: Asgi | None = None, path: str = "/old") -> Asgi:
+    """Redirects what is asked of one path, keeping the method; the rest goes to the inner app."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan" and inner is None:
+            for kind in ("startup", "shutdown"):
+                await receive()
+                await send({"type": f"lifespan.{kind}.complete"})
+        elif scope["type"] == "http" and (scope["path"] == path or inner is None):
+            headers = [(b"location", location().encode()), (b"content-length", b"0")]
+            await send({"type": "http.response.start", "status": 307, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            assert inner is not None
+            await inner(scope, receive, send)
+
+    return app
+
+
+def answering(body: bytes, headers: dict[str, str] | None = None, status: int = 200) -> Asgi:
+    """Says the same to everybody."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            for kind in ("startup", "shutdown"):
+                await receive()
+                await send({"type": f"lifespan.{kind}.complete"})
+            return
+        sent = {"content-type": "application/json", **(headers or {})}
+        raw = [(name.encode(), value.encode()) for name, value in sent.items()]
+        await send({"type": "http.response.start", "status": status, "headers": raw})
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+def hanging() -> Asgi:
+    """Takes requests and never answers."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            for kind in ("startup", "shutdown"):
+                await receive()
+                await send({"type": f"lifespan.{kind}.complete"})
+            return
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    return app
