@@ -249,7 +249,9 @@ async def test_a_model_that_never_ends_its_answer_is_given_up_on(server: JsonSer
 
 
 @pytest.mark.parametrize(
-    ("url", "why"), [(free_address(), "does not answer"), ("ftp://x", "check its address")]
+    ("url", "why"),
+    [(free_address(), "does not answer"), ("ftp://x", "check its address")],
+    ids=["nobody", "no web address"],
 )
 async def test_a_model_that_is_not_there_says_so(url: str, why: str) -> None:
     async with open_chat(url, model="small", seconds=30) as chat:

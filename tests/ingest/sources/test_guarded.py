@@ -384,7 +384,7 @@ async def test_compression_that_was_not_asked_for_is_refused(site: Site, coding:
         await local_fetcher().get(site.url())
 
 
-@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"x" * 1000)[:-9]])
+@pytest.mark.parametrize("body", [b"no gzip", gzip.compress(b"x" * 1000)[:-9]], ids=["none", "cut"])
 async def test_broken_compression_is_an_error(site: Site, body: bytes) -> None:
     site.routes["/"] = _gzipped(body)
     with pytest.raises(FetchFailed):
