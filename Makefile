@@ -27,7 +27,7 @@ up: .venv/.kb ## Serve the REST API, the MCP door and a worker
 	$(BIN)/kb up
 
 test: .venv/.dev .weaviate/bin/weaviate-server tests/node/node_modules/.installed ## Run every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 faults: .venv/.dev ## Kill a working service 200 times over; nothing may be lost
 	KB_FAULT_ROUNDS=200 $(BIN)/python -m pytest tests/faults -s

@@ -26,7 +26,14 @@ from retrieval.embedding.models import MODELS
 from retrieval.postgres import Pool
 from retrieval.scope import TeamScope
 from retrieval.stores.weaviate_address import WeaviateAddress
+from tests.kb.programs import PLAIN
 from tests.retrieval.stores.weaviate_program import weaviate_program
+
+
+def pytest_configure() -> None:
+    """A worker process of the tests inherits the width of a terminal that it does not have, and a
+    console keeps for good the width that it finds when it is made."""
+    os.environ["COLUMNS"] = PLAIN["COLUMNS"]
 
 
 @pytest.fixture(scope="session")

@@ -85,12 +85,21 @@ def weaviate_of(data_dir: Path) -> list[psutil.Process]:
     return []
 
 
+def has_ended(process: psutil.Process) -> bool:
+    """Whether it runs no more. What is nobody's child stays in the table of processes until the
+    machine's first process has taken note of its end, which may be long after."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def kill_all(processes: list[psutil.Process]) -> None:
     """kill -9, as a power cut would."""
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(processes, timeout=30)
+    eventually(lambda: all(map(has_ended, processes)), seconds=30)
 
 
 def eventually(condition: Callable[[], object], *, seconds: float = 60) -> None:

@@ -15,7 +15,7 @@ import pytest
 from kb.postgres.embedded import EmbeddedPostgres
 from retrieval.stores.weaviate_address import WeaviateAddress
 from tests.kb.commands import call_kb
-from tests.kb.programs import Up, data_folder, eventually, run_kb, weaviate_of
+from tests.kb.programs import Up, data_folder, eventually, has_ended, run_kb, weaviate_of
 from tests.kb.tables import one_line
 from tests.retrieval.stores.weaviate_program import weaviate_program
 
@@ -180,7 +180,7 @@ def test_up_serves_from_a_weaviate_of_its_own_which_comes_back_when_it_is_killed
             (back,) = weaviate_of(folder)
             assert back != server
             up.stop()
-        assert not back.is_running()
+        assert has_ended(back)
         # Used before, it is there for those who do not ask for it.
         listed = run_kb(folder, "list", PATH=on_path).stdout
         assert "guide" in listed

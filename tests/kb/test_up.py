@@ -23,6 +23,7 @@ from tests.kb.programs import (
     Up,
     data_folder,
     eventually,
+    has_ended,
     kill_all,
     run_kb,
     servers_of,
@@ -92,7 +93,7 @@ def ends_well(up: Up, number: signal.Signals) -> None:
     assert up.wait() == 0
     assert up.output.endswith("Stopped.\n")
     assert servers_of(up.data_dir) == []
-    assert not [process for process in own if process.is_running()]
+    assert all(map(has_ended, own))
     assert "Traceback" not in up.output
 
 
@@ -152,7 +153,7 @@ def test_kill_9_of_everything_while_documents_are_indexed_loses_and_doubles_none
         os.kill(up.process.pid, signal.SIGSTOP)  # so that nothing of it sees the others die
         kill_all(postgres)
         up.kill()
-        eventually(lambda: not [one for one in jailed if one.is_running()], seconds=20)
+        eventually(lambda: all(map(has_ended, jailed)), seconds=20)
         assert servers_of(home) == []
     with Up(home) as up, up.client(key) as http:
         assert states(http, base).keys() == acknowledged

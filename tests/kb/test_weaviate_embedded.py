@@ -9,8 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -23,6 +22,7 @@ from kb.weaviate.errors import EmbeddedWeaviateError, WeaviateMissing
 from kb.weaviate.home import Home
 from kb.weaviate.ports import Ports
 from retrieval.stores.weaviate_address import WeaviateAddress
+from tests.kb.programs import eventually, has_ended
 from tests.retrieval.stores.weaviate_program import weaviate_program
 
 HOLDER = """
@@ -78,13 +78,6 @@ class Holder:
     def kill(self) -> None:
         self.process.kill()
         self.process.communicate(timeout=60)
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def server_of(data_dir: Path) -> psutil.Process:
@@ -154,7 +147,7 @@ def test_processes_share_it_and_the_last_one_stops_it(data_dir: Path, program: P
         for holder in holders:
             holder.leave()
         assert is_up(address)
-    eventually(lambda: not process.is_running())
+    eventually(lambda: has_ended(process))
     assert not is_up(address)
 
 
@@ -168,7 +161,7 @@ def test_a_killed_user_leaves_a_server_that_the_next_one_takes_over(
     with EmbeddedWeaviate(data_dir, program=program) as address:
         assert address.url == url
         assert server_of(data_dir) == process
-    eventually(lambda: not process.is_running())
+    eventually(lambda: has_ended(process))
 
 
 def test_a_killed_server_starts_again_where_it_was(data_dir: Path, program: Path) -> None:
@@ -222,7 +215,7 @@ def test_one_that_does_not_stop_when_asked_is_killed(
     with EmbeddedWeaviate(data_dir, program=program):
         process = server_of(data_dir)
         process.suspend()
-    eventually(lambda: not process.is_running())
+    eventually(lambda: has_ended(process))
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from ingest.parsing.errors import (
 from ingest.parsing.jail import ParserJail
 from ingest.parsing.limits import ParserLimits
 from tests.ingest.parsing import samples
+from tests.kb.programs import has_ended
 
 HOGS = {"text": "tests.ingest.parsing.hogs:parse"}
 LIMITS = ParserLimits(
@@ -198,7 +199,7 @@ async def test_the_nursery_is_replaced_when_it_dies() -> None:
         with pytest.raises(ParserUnavailable):
             await under_way
         assert await do(jail, "nap twice") == "twice"
-        assert _gone(child)
+        assert has_ended(child)
 
 
 async def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +215,7 @@ async def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.Monkey
     await jail.close()
     with pytest.raises(ParseError):
         await hog
-    assert all(_gone(process) for process in processes)
+    assert all(has_ended(process) for process in processes)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -242,10 +243,10 @@ async def test_the_nursery_ends_with_its_service() -> None:
     service.send_signal(signal.SIGKILL)
     await service.communicate()
     for _ in range(100):
-        if all(_gone(process) for process in family):
+        if all(has_ended(process) for process in family):
             break
         await asyncio.sleep(0.05)
-    assert all(_gone(process) for process in family)
+    assert all(has_ended(process) for process in family)
 
 
 async def test_a_parser_table_that_cannot_be_loaded_is_an_error(
@@ -317,10 +318,3 @@ def _command(process: psutil.Process) -> list[str]:
         return process.cmdline()
     except psutil.Error:
         return []
-
-
-def _gone(process: psutil.Process) -> bool:
-    try:
-        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
