@@ -12,6 +12,7 @@ from kb.catalog.documents import Document
 from kb.catalog.errors import NotFound
 from kb.service import Service
 from kb.why_excluded import described, excluding
+from retrieval.alpha import alpha_of
 from retrieval.cursor import MAX_DEPTH, place_of
 from retrieval.explanation import explain
 from retrieval.filters import FIELDS, Condition, Filter, Group
@@ -316,7 +317,8 @@ class _Case:
         ids = [*{**found.semantic, **found.lexical}]
         if not ids:
             return []
-        blend = Blend(semantic=query.alpha, lexical=1 - query.alpha)
+        alpha = alpha_of(query, [target])
+        blend = Blend(semantic=alpha, lexical=1 - alpha)
         reading = await index.store.read(
             target.scope, index.version, asked, ids, best=len(ids), blend=blend
         )

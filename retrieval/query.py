@@ -54,8 +54,9 @@ class Query:
     num_results: int = DEFAULT_RESULTS
     """0 to `MAX_RESULTS`."""
 
-    alpha: float = DEFAULT_ALPHA
-    """0 searches by words only, 1 by meaning only; between, both are weighed."""
+    alpha: float | None = None
+    """0 searches by words only, 1 by meaning only; between, both are weighed. As suits the
+    knowledge bases, where it is None: see alpha.py."""
 
     fusion: FusionMode = "weighted"
     """How the two are put together: standardised scores summed, or ranks."""
@@ -106,7 +107,7 @@ class Query:
             raise InvalidQuery(
                 f"num_results must be from 0 to {MAX_RESULTS}, not {self.num_results}."
             )
-        if not 0 <= self.alpha <= 1:
+        if self.alpha is not None and not 0 <= self.alpha <= 1:
             raise InvalidQuery(f"alpha must be from 0 to 1, not {self.alpha}.")
         for name in ("max_tokens", "max_per_document"):
             value = getattr(self, name)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from retrieval.alpha import alpha_of
 from retrieval.fusion import Fusion, Key, OneLeg, Pool, ReciprocalRank, WeightedSum
 from retrieval.passage import Passage
 from retrieval.query import Query
@@ -33,12 +34,13 @@ class Ranking:
 
 async def rank(targets: Sequence[Target], query: Query, *, depth: int, everything: bool) -> Ranking:
     """The best `depth` passages, or with `everything` each that a leg found."""
-    asked = [_Asked(target, query) for target in targets]
+    alpha = alpha_of(query, targets)
+    asked = [_Asked(target, query, alpha) for target in targets]
     attempt = 0
     while True:
         found = await asyncio.gather(*(one.candidates(limit=depth) for one in asked))
         pool = Pool.of(found)
-        fusion = _fusion(targets, query, pool, found)
+        fusion = _fusion(targets, query, alpha, pool, found)
         keys = list(pool.keys) if everything else fusion.contenders(pool, depth)
         wanted: defaultdict[int, list[int]] = defaultdict(list)
         for number, chunk in keys:
@@ -77,14 +79,15 @@ async def rank(targets: Sequence[Target], query: Query, *, depth: int, everythin
 class _Asked:
     """A query under way in one target. Words are searched while the question is being embedded."""
 
-    def __init__(self, target: Target, query: Query) -> None:
+    def __init__(self, target: Target, query: Query, alpha: float) -> None:
         self._target = target
         self._query = query
+        self._alpha = alpha
         self._languages = target.index.version.languages
         self._vector = asyncio.ensure_future(self._embed())
 
     async def _embed(self) -> Vector | None:
-        if self._query.alpha == 0:
+        if self._alpha == 0:
             return None
         embedder, query = self._target.index.embedder, self._query
         if query.hypothetical is not None:
@@ -95,7 +98,7 @@ class _Asked:
 
     @property
     def _text(self) -> str | None:
-        return self._query.text if self._query.alpha < 1 else None
+        return self._query.text if self._alpha < 1 else None
 
     async def candidates(self, *, limit: int) -> Candidates:
         """What each leg that was asked for finds; they run side by side."""
@@ -132,14 +135,18 @@ class _Asked:
 
 
 def _fusion(
-    targets: Sequence[Target], query: Query, pool: Pool, found: Sequence[Candidates]
+    targets: Sequence[Target],
+    query: Query,
+    alpha: float,
+    pool: Pool,
+    found: Sequence[Candidates],
 ) -> Fusion:
-    if query.alpha in (0, 1):
-        return OneLeg(by_meaning=query.alpha == 1)
+    if alpha in (0, 1):
+        return OneLeg(by_meaning=alpha == 1)
     models = {target.index.version.settings.embedding_model for target in targets}
     if len(models) > 1:
         # Their cosines are not of one scale: only the order in each knowledge base means anything.
-        ranked = [ReciprocalRank.of(Pool.of([one]), query.alpha).scores for one in found]
+        ranked = [ReciprocalRank.of(Pool.of([one]), alpha).scores for one in found]
         return ReciprocalRank(
             {
                 (number, chunk): score
@@ -148,8 +155,8 @@ def _fusion(
             }
         )
     if query.fusion == "reciprocal_rank":
-        return ReciprocalRank.of(pool, query.alpha)
-    return WeightedSum.of(pool, query.alpha)
+        return ReciprocalRank.of(pool, alpha)
+    return WeightedSum.of(pool, alpha)
 
 
 def _order(passage: Passage) -> tuple[float, str, int]:

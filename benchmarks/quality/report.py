@@ -48,7 +48,8 @@ def _rows(one: TaskOutcome) -> Iterator[list[str]]:
 
 
 def _setting(way: Way) -> str:
-    return f"alpha {way.alpha:g}" + (" by ranks" if way.fusion == "reciprocal_rank" else "")
+    alpha = "default" if way.alpha is None else f"{way.alpha:g}"
+    return f"alpha {alpha}" + (" by ranks" if way.fusion == "reciprocal_rank" else "")
 
 
 def _figures(one: TaskOutcome, way: Way) -> list[str]:

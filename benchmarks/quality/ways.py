@@ -12,14 +12,15 @@ class Way:
     """What a request sets of how both legs are put together."""
 
     name: str
-    alpha: float
+    alpha: float | None
+    """None is what a request gets that does not say."""
     fusion: FusionMode = "weighted"
 
 
 WORDS = Way("words", 0)
 MEANING = Way("meaning", 1)
-BOTH = Way("both", 0.5)
-RANKS = Way("both, by ranks", 0.5, "reciprocal_rank")
+BOTH = Way("both", None)
+RANKS = Way("both, by ranks", None, "reciprocal_rank")
 LEGS = (WORDS, MEANING)
 WAYS = (*LEGS, BOTH, RANKS)
 

@@ -21,7 +21,7 @@ from retrieval.eval.compare import Comparison
 from retrieval.eval.dataset import MAX_QUESTIONS
 from retrieval.eval.question import Question
 from retrieval.eval.results import Estimate, QuestionResult
-from retrieval.query import DEFAULT_ALPHA, DEFAULT_RESULTS, MAX_RESULTS, Expansion, FusionMode
+from retrieval.query import DEFAULT_RESULTS, MAX_RESULTS, Expansion, FusionMode
 from retrieval.query import Query as RetrievalQuery
 
 router = APIRouter(
@@ -64,7 +64,7 @@ class RunRequest(BaseModel):
 
     evaluation_dataset_uuid: UUID
     num_results: Annotated[int, Field(ge=1, le=MAX_RESULTS)] = DEFAULT_RESULTS
-    alpha: Annotated[float, Field(ge=0, le=1)] = DEFAULT_ALPHA
+    alpha: Annotated[float, Field(ge=0, le=1)] | None = None
     fusion: FusionMode = "weighted"
     filters: JsonObject | None = None
     reranking: Reranking | None = None

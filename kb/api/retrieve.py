@@ -12,7 +12,6 @@ from kb.api.caller import KeyFirst, KnowledgeBaseScope, Team, TheService
 from kb.api.text import JsonObject, Text
 from kb.api.unset import OptionalUuid
 from retrieval.query import (
-    DEFAULT_ALPHA,
     DEFAULT_RERANKED,
     DEFAULT_RESULTS,
     MAX_RERANKED,
@@ -77,8 +76,9 @@ class RetrieveRequest(BaseModel):
     num_results: Annotated[int, Field(ge=0, le=MAX_RESULTS)] = DEFAULT_RESULTS
     """How many passages to return at most."""
 
-    alpha: Annotated[float, Field(ge=0, le=1)] = DEFAULT_ALPHA
-    """0 searches by words only (BM25), 1 by meaning only; between, both are weighed."""
+    alpha: Annotated[float, Field(ge=0, le=1)] | None = None
+    """0 searches by words only (BM25), 1 by meaning only; between, both are weighed. 0.5 unless
+    given, or 0.35 for texts in languages that the embedding model was not trained to read."""
 
     fusion: FusionMode = "weighted"
     """How the two are put together: standardised scores summed, or reciprocal ranks."""

@@ -238,7 +238,7 @@ def search(
         typer.Argument(help="What to look for, in plain words; - reads questions, one a line."),
     ],
     *,
-    alpha: Alpha = 0.5,
+    alpha: Alpha = None,
     num_results: NumResults = 5,
     fusion: Annotated[
         FusionMode, typer.Option(help="How words and meaning are put together.")
@@ -310,7 +310,7 @@ def ask(
     *,
     model: ChatModel = None,
     num_results: NumResults = 10,
-    alpha: Alpha = 0.5,
+    alpha: Alpha = None,
     filters: Filters = None,
     rerank: Rerank = None,
     also: Also = None,
@@ -341,7 +341,7 @@ def chat(
     *,
     model: ChatModel = None,
     num_results: NumResults = 10,
-    alpha: Alpha = 0.5,
+    alpha: Alpha = None,
     filters: Filters = None,
     rerank: Rerank = None,
     also: Also = None,
@@ -375,7 +375,7 @@ def why(
     query: Annotated[str, typer.Argument(help="What was asked, in plain words.")],
     document: Annotated[str, typer.Argument(help="Name or id of the document.")],
     *,
-    alpha: Alpha = 0.5,
+    alpha: Alpha = None,
     num_results: NumResults = 5,
     fusion: Annotated[
         FusionMode, typer.Option(help="How words and meaning are put together.")
@@ -428,7 +428,7 @@ def diff(
     version: Annotated[
         int | None, typer.Option(help="Number of the index version to compare; the newest.")
     ] = None,
-    alpha: Alpha = 0.5,
+    alpha: Alpha = None,
     num_results: NumResults = 5,
     json: Json = False,
 ) -> None:

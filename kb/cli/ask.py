@@ -36,7 +36,7 @@ class Asking:
 
     model: str | None = None
     num_results: int
-    alpha: float
+    alpha: float | None
     filters: Mapping[str, Any]
     reranking: bool | None = None
     strict: bool = False

@@ -27,7 +27,7 @@ async def diff(
     query: str,
     *,
     number: int | None,
-    alpha: float,
+    alpha: float | None,
     num_results: int,
     as_json: bool,
 ) -> None:

@@ -92,7 +92,7 @@ def run_dataset(
     knowledge_base: given.KnowledgeBase,
     dataset: Dataset = None,
     *,
-    alpha: given.Alpha = 0.5,
+    alpha: given.Alpha = None,
     num_results: given.NumResults = 10,
     fusion: Annotated[
         given.FusionMode, typer.Option(help="How words and meaning are put together.")

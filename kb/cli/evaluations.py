@@ -333,14 +333,11 @@ def _told(one: Run) -> str:
 
 
 def _options(one: Run) -> str:
-    """Alpha, and what else is not as it is by default."""
+    """What is not as it is by default."""
     usual = Query(text="-")
-    told = [f"alpha {one.like.alpha:g}"]
-    for name in one.query:
-        value = getattr(one.like, name)
-        if name != "alpha" and value != getattr(usual, name):
-            told.append(_option(name, value))
-    return ", ".join(told)
+    options = ((name, getattr(one.like, name)) for name in one.query)
+    told = [_option(name, value) for name, value in options if value != getattr(usual, name)]
+    return ", ".join(told) or "default options"
 
 
 def _option(name: str, value: object) -> str:

@@ -12,7 +12,16 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmat
 Wait = Annotated[
     bool, typer.Option("--wait/--no-wait", help="See it through here, or only queue it.")
 ]
-Alpha = Annotated[float, typer.Option(min=0, max=1, help="0 matches words only, 1 meaning only.")]
+Alpha = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=1,
+        help="0 matches words only, 1 meaning only; 0.5 by default, and 0.35 for texts in languages"
+        " that the embedding model was not trained to read.",
+        show_default=False,
+    ),
+]
 NumResults = Annotated[
     int, typer.Option("--num-results", "--top-k", "-n", min=1, max=100, help="Passages at most.")
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import UUID
 
-from retrieval.query import DEFAULT_ALPHA, Expansion
+from retrieval.query import Expansion
 
 Role = Literal["system", "user", "assistant", "tool"]
 Grounding = Literal["off", "strict"]
@@ -61,7 +61,7 @@ class RetrievalTool:
 
     knowledge_base_ids: tuple[UUID, ...]
     num_results: int = DEFAULT_RESULTS
-    alpha: float = DEFAULT_ALPHA
+    alpha: float | None = None
     filters: Mapping[str, Any] = field(default_factory=dict[str, Any])
     reranking: bool | None = None
     """As the knowledge base is set unless given."""

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from kb_mcp.resources import ReadCitation, add_citations
 from retrieval.errors import ServiceError
 from retrieval.filters import FIELDS
-from retrieval.query import DEFAULT_ALPHA, DEFAULT_RESULTS, Expansion, Query, Reranking
+from retrieval.query import DEFAULT_RESULTS, Expansion, Query, Reranking
 from retrieval.results import RetrieveResponse
 from retrieval.retrieval import Retrieve
 from retrieval.scope import TeamScope
@@ -108,14 +108,12 @@ def make_server(backend: Backend, *, version: str) -> FastMCP[Any]:
             int, Field(ge=1, le=MAX_RESULTS, description="Passages to return at most.")
         ] = DEFAULT_RESULTS,
         alpha: Annotated[
-            float,
+            Annotated[float, Field(ge=0, le=1)] | None,
             Field(
-                ge=0,
-                le=1,
-                description="0 matches words only, 1 meaning only. 0.5 suits most questions;"
-                " lower it for exact codes and names.",
+                description="0 matches words only, 1 meaning only. Leave it out for most questions;"
+                " lower it, to 0.2, for exact codes and names.",
             ),
-        ] = DEFAULT_ALPHA,
+        ] = None,
         filters: Annotated[
             dict[str, Any] | None,
             Field(

@@ -52,6 +52,9 @@ class _Entry(BaseModel):
     passage_prefix: str | None = None
     """Put before a passage, where the model was trained with one."""
 
+    languages: tuple[str, ...] | None = None
+    """What the model was trained to read, as ISO 639-1 codes such as `en`; empty for many."""
+
     matryoshka_dimensions: tuple[Annotated[int, Field(ge=1)], ...] | None = None
     """Smaller sizes that the model was trained for, in ascending order."""
 
@@ -147,9 +150,16 @@ def _model(entry: ModelEntry, url: str | None, api_key: str | None) -> Embedding
         max_tokens=max_tokens,
         query_prefix=_given(entry.query_prefix, known and known.query_prefix),
         passage_prefix=_given(entry.passage_prefix, known and known.passage_prefix),
+        languages=_languages(entry, known),
         matryoshka_dimensions=cut_to,
         source=_source(entry, url, api_key),
     )
+
+
+def _languages(entry: ModelEntry, known: KnownModel | None) -> tuple[str, ...]:
+    if entry.languages is not None:
+        return entry.languages
+    return known.languages if known else ()
 
 
 def _given(prefix: str | None, known: str | None) -> str:

@@ -51,6 +51,8 @@ class EmbeddingModel:
     passage_prefix: str = ""
     """Put before a passage, where the model was trained with one."""
 
+    languages: tuple[str, ...] = field(default=(), compare=False)
+    """What it was trained to read, as ISO 639-1 codes; empty for a model of many languages."""
     matryoshka_dimensions: tuple[int, ...] = field(default=(), compare=False)
     """Smaller sizes that its vectors may be cut to, because it was trained for them."""
     source: ModelSource | None = field(default=None, compare=False)
@@ -100,6 +102,7 @@ MODELS = (
         licence="Apache-2.0",
         dimensions=384,
         max_tokens=256,  # max_seq_length in its sentence_bert_config.json
+        languages=("en",),
         source=PublishedWeights(
             hub_id="sentence-transformers/all-MiniLM-L6-v2",
             hub_revision="1110a243fdf4706b3f48f1d95db1a4f5529b4d41",

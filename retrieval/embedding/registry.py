@@ -70,6 +70,7 @@ class Registry:
         return replace(
             used,
             dimensions=configured.dimensions,
+            languages=configured.languages,
             matryoshka_dimensions=configured.matryoshka_dimensions,
             source=configured.source,
         )

@@ -120,7 +120,7 @@ def test_the_section_has_each_way_beside_what_is_published() -> None:
     assert "| paragraphs | words | 0.6000 / 0.6500 | 0.0000 / 0.0000 |  |" in text
     assert "| paragraphs | both | 0.6500 / 0.6500 |" in text
     assert "+0.0500 (+0.0500, +0.0500)" in text
-    assert "| paragraphs | best setting: alpha 0.5 by ranks | 0.7000 / 0.6500 |" in text
+    assert "| paragraphs | best setting: alpha default by ranks | 0.7000 / 0.6500 |" in text
     assert "| published | BM25 [1] | 0.5000 | - |  |" in text
     assert "[1] a page" in text
     assert "- **missed** paragraphs: pgvector and weaviate" in text

@@ -15,7 +15,7 @@ from kb.gateway.turn import (
     RetrievalTool,
 )
 from kb.gateway.wire.file_search_filters import FileSearchFilter
-from retrieval.query import DEFAULT_ALPHA, MAX_RESULTS, Expansion
+from retrieval.query import MAX_RESULTS, Expansion
 
 MAX_KNOWLEDGE_BASES = 20
 FILE_SEARCH_RESULTS = 20  # OpenAI's default
@@ -41,7 +41,7 @@ class RetrievalToolBody(ToolBody):
     knowledge_base_id: UUID
     num_results: Annotated[int, Field(ge=1, le=MAX_RESULTS)] = DEFAULT_RESULTS
     """The most passages of one search."""
-    alpha: Annotated[float, Field(ge=0, le=1)] = DEFAULT_ALPHA
+    alpha: Annotated[float, Field(ge=0, le=1)] | None = None
     """0 searches by words only, 1 by meaning only."""
     filters: JsonObject | None = None
     """What every search of this tool is narrowed to; the model cannot widen it."""
@@ -109,7 +109,7 @@ class FileSearchBody(ToolBody):
         return RetrievalTool(
             knowledge_base_ids=tuple(dict.fromkeys(self.vector_store_ids)),
             num_results=self.max_num_results or FILE_SEARCH_RESULTS,
-            alpha=DEFAULT_ALPHA if weights is None else weights.alpha,
+            alpha=None if weights is None else weights.alpha,
             filters=self.filters.to_filter() if self.filters else {},
             reranking=False if ranking.ranker == "none" else None,
         )
