@@ -357,11 +357,16 @@ def _nearest(index: IndexVersion, condition: str) -> LiteralString:
 
 @lru_cache(maxsize=1024)
 def _nearest_query(index_id: UUID, condition: str, bits: int | None) -> LiteralString:
-    passing = sql.SQL(cast("LiteralString", condition))
     name = "search_semantic_by_graph" if bits is None else "search_semantic_by_bits"
-    many = sql.SQL("(SELECT count(*) FROM few) > %(few)s AND ") + passing
+    passing = sql.SQL(cast("LiteralString", condition))
+    limit = sql.Placeholder("few")
+    if condition == "true":  # how many chunks there are in all is known without looking
+        everything = _composed("all_chunks", index_id)
+        few, many = everything + sql.SQL(" <= ") + limit, everything + sql.SQL(" > ") + limit
+    else:
+        few, many = passing, sql.SQL("(SELECT count(*) FROM few) > {} AND ").format(limit) + passing
     by_graph = _composed(name, index_id, filter=many, dimensions=sql.Literal(bits))
-    filled = _composed("search_semantic", index_id, filter=passing, by_graph=by_graph)
+    filled = _composed("search_semantic", index_id, few=few, by_graph=by_graph)
     return cast("LiteralString", filled.as_string())
 
 

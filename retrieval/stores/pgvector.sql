@@ -194,6 +194,10 @@ FROM (
 ORDER BY distance
 LIMIT %(limit)s;
 
+-- name: all_chunks
+(SELECT chunks FROM {terms} WHERE team_id = %(team_id)s
+    AND knowledge_base_id = %(knowledge_base_id)s AND term = -1)
+
 -- name: search_semantic
 -- What passes the filter is looked at first, and ranked exactly if it is few chunks: among the
 -- nearest neighbours there may be none of them for a long way, and to some of a small index, or of
@@ -202,7 +206,7 @@ WITH few AS MATERIALIZED (
     SELECT id FROM {words}
     WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
         AND kb.scope_team() = %(team_id)s AND kb.scope_knowledge_base() = %(knowledge_base_id)s
-        AND {filter}
+        AND {few}
     LIMIT %(few)s + 1
 )
 (
