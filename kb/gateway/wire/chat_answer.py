@@ -15,7 +15,6 @@ FINISH_REASONS: dict[StopReason, str] = {
     "length": "length",
     "tool_calls": "tool_calls",
     "content_filter": "content_filter",
-    "max_rounds": "stop",
 }
 ERROR_TYPES = {401: "authentication_error", 404: "not_found_error", 429: "rate_limit_error"}
 
@@ -51,13 +50,16 @@ def tool_call(call: ToolCall) -> Json:
 
 
 def usage(finished: Finished) -> Json:
-    """Tokens of all rounds."""
+    """Tokens of all rounds. DigitalOcean's clients require what begins with `cache`."""
     spent = finished.usage
     return {
         "prompt_tokens": spent.input_tokens,
         "completion_tokens": spent.output_tokens,
         "total_tokens": spent.input_tokens + spent.output_tokens,
         "prompt_tokens_details": {"cached_tokens": spent.cached_tokens},
+        "cache_read_input_tokens": spent.cached_tokens,
+        "cache_created_input_tokens": 0,
+        "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
         "dropped_citations": finished.dropped_citations,
     }
 
