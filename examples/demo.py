@@ -1,4 +1,5 @@
-"""`make demo`: a handbook in five formats in, six questions answered through three doors."""
+"""`make demo`: a handbook in five formats in, six questions answered through three doors, and one
+by a language model that searches by itself."""
 
 from __future__ import annotations
 
@@ -8,6 +9,8 @@ import os
 import subprocess
 import sys
 import tomllib
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +23,17 @@ from rich.padding import Padding
 from rich.text import Text
 
 from benchmarks.service import Running, data_folder, running
+from examples.tiny_llm import serving
 
 ROOT = Path(__file__).parents[1]
 HANDBOOK = sorted((ROOT / "examples" / "handbook").glob("volume-*"))
 OWN_DOCS = [ROOT / f"{name}.md" for name in ("README", "ARCHITECTURE", "CONTRIBUTING", "CHANGELOG")]
 QUESTIONS = ROOT / "examples" / "questions.toml"
+CAPITALS = sorted((ROOT / "examples" / "capitals").glob("*.md"))
 KNOWLEDGE_BASE = "demo"
+FOR_CHAT = "demo-capitals"
+CHAT_QUESTION = "What are the capitals of France and Japan?"
+CHAT_ANSWERS = ("Paris", "Tokyo")
 TOP = 3
 SHOWN_CHARACTERS = 220
 
@@ -44,31 +52,102 @@ class Question:
 
 
 def main() -> int:
-    """Exit status 0 when every door found every fact and all agreed on the best passage."""
+    """Exit status 0 when every door found every fact and all agreed on the best passage, and the
+    language model's answer is backed by what it cites."""
     data_dir = data_folder("demo")
     environment = {**os.environ, "KB_DATA_DIR": str(data_dir)}
     console.print(f"Everything of this demo lives in {environment['KB_DATA_DIR']}")
-    if KNOWLEDGE_BASE not in [one["name"] for one in json.loads(kb(environment, "list", "--json"))]:
-        console.print(kb(environment, "create", KNOWLEDGE_BASE).strip())
-    console.rule(f"kb add {KNOWLEDGE_BASE} examples/handbook/volume-* README.md ...")
-    add = [*KB, "add", KNOWLEDGE_BASE, *map(str, HANDBOOK + OWN_DOCS)]
-    subprocess.run(add, env=environment, check=True)
-    with running(data_dir) as service:
+    add(KNOWLEDGE_BASE, HANDBOOK + OWN_DOCS, environment)
+    add(FOR_CHAT, CAPITALS, environment)
+    with language_model() as llm, running(data_dir, settings=llm) as service:
         console.rule(f"kb up serves {service.url}")
         asked = questions()
         from_cli = ask_cli([question.text for question in asked], environment)
-        knowledge_base_id = find_id(service)
+        knowledge_base_id = find_id(service, KNOWLEDGE_BASE)
         good = [
             ask(question, service, knowledge_base_id, cli)
             for question, cli in zip(asked, from_cli, strict=True)
         ]
+        console.rule("POST /v1/chat/completions, streamed")
+        backed = chat(service, find_id(service, FOR_CHAT))
     console.rule()
     console.print(
-        f"{sum(good)} of {len(good)} questions answered rightly, and alike through all three doors."
+        f"{sum(good)} of {len(good)} questions answered rightly, and alike through all three doors;"
+        f" the language model's answer is backed by what it cites: {verdict(backed)}."
     )
     console.print("Now your own documents:  make up   and in another terminal")
     console.print("  .venv/bin/kb create mine && .venv/bin/kb add mine <files and folders>")
-    return 0 if all(good) else 1
+    return 0 if all(good) and backed else 1
+
+
+def add(name: str, files: list[Path], environment: dict[str, str]) -> None:
+    """`kb create` unless it is there, and `kb add`."""
+    if name not in [one["name"] for one in json.loads(kb(environment, "list", "--json"))]:
+        console.print(kb(environment, "create", name).strip())
+    console.rule(f"kb add {name} {files[0].relative_to(ROOT)} ...")
+    subprocess.run([*KB, "add", name, *map(str, files)], env=environment, check=True)
+
+
+@contextmanager
+def language_model() -> Generator[dict[str, str]]:
+    """The settings that name yours, if KB_LLM_URL does, or else a tiny one that comes with us."""
+    if "KB_LLM_URL" in os.environ:
+        yield {}
+        return
+    with serving() as url:
+        yield {"KB_LLM_URL": url, "KB_LLM_MODEL": "tiny"}
+
+
+def chat(service: Running, knowledge_base_id: str) -> bool:
+    """A question to a model that searches by itself; whether each fact is in a text it cites."""
+    console.print(f"\n[bold]{CHAT_QUESTION}[/]")
+    quoted: list[str] = []
+    console.print("   ", end="")
+    for delta in stream(service, knowledge_base_id):
+        console.print(delta.get("content") or "", end="", markup=False)
+        for one in delta.get("annotations") or ():
+            cited = one["url_citation"]
+            quoted.append(f"{cited['title']}: {read(cited['url'], service)}")
+            console.print(f"[cyan]\\[{len(quoted)}][/]", end="")
+    console.print()
+    for number, text in enumerate(quoted, start=1):
+        console.print(f"   [cyan]\\[{number}][/] [dim]{' '.join(text.split())}[/]")
+    backed = all(any(fact in text for text in quoted) for fact in CHAT_ANSWERS)
+    console.print(f"   each fact stands in a text that is cited: {verdict(backed)}")
+    return backed
+
+
+def stream(service: Running, knowledge_base_id: str) -> Iterator[dict[str, Any]]:
+    """The answer as it comes, in OpenAI's form."""
+    model = os.environ.get("KB_LLM_MODEL") or "tiny"
+    body = {
+        "model": model,
+        "stream": True,
+        "messages": [{"role": "user", "content": CHAT_QUESTION}],
+        "tools": [
+            {
+                "type": "knowledge_base_retrieval",
+                "knowledge_base_id": knowledge_base_id,
+                "num_results": 1,  # more than one passage is more than our tiny model can read
+            }
+        ],
+    }
+    url = f"{service.url}/v1/chat/completions"
+    with httpx.stream("POST", url, headers=headers(service), json=body, timeout=60) as response:
+        if response.is_error:
+            response.read()
+            response.raise_for_status()
+        for line in response.iter_lines():
+            if line.startswith("data: {"):
+                for choice in json.loads(line.removeprefix("data: "))["choices"]:
+                    yield choice["delta"]
+
+
+def read(url: str, service: Running) -> str:
+    """What a citation cites, from where it says that it stands."""
+    response = httpx.get(url, headers=headers(service))
+    response.raise_for_status()
+    return response.text
 
 
 def ask(question: Question, service: Running, knowledge_base_id: str, cli: Results) -> bool:
@@ -106,12 +185,12 @@ def ask_cli(queries: list[str], environment: dict[str, str]) -> list[Results]:
     return [json.loads(line)["results"] for line in printed.splitlines()]
 
 
-def find_id(service: Running) -> str:
+def find_id(service: Running, name: str) -> str:
     """`GET /v2/gen-ai/knowledge_bases` has it."""
     response = httpx.get(f"{service.url}/v2/gen-ai/knowledge_bases", headers=headers(service))
     response.raise_for_status()
     listed = response.json()["knowledge_bases"]
-    return next(one["uuid"] for one in listed if one["name"] == KNOWLEDGE_BASE)
+    return next(one["uuid"] for one in listed if one["name"] == name)
 
 
 def ask_rest(query: str, service: Running, knowledge_base_id: str) -> Results:

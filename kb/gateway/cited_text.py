@@ -58,6 +58,8 @@ class CitedText:
         """What is written next is apart from the text so far."""
         self._tell_citation()
         self._owes_paragraph = self._length > 0
+        self._starts = SentenceStarts()
+        self._start = self._cited_from = None
 
     def take(self) -> list[TextDelta | Cited]:
         """What happened since it was last asked."""

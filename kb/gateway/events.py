@@ -9,7 +9,7 @@ from typing import Literal
 from kb.gateway.turn import ToolCall
 from retrieval.passage import Passage
 
-StopReason = Literal["stop", "length", "tool_calls", "content_filter", "max_rounds"]
+StopReason = Literal["stop", "length", "tool_calls", "content_filter"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

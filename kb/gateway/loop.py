@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kb.gateway.completion import Asked, Complete, RoundFinished, TextPart
 from kb.gateway.continuation import unanswered
 from kb.gateway.events import Event, Finished, FunctionCall, StopReason, Usage
-from kb.gateway.own_tools import OwnTool, Work
+from kb.gateway.own_tools import MAX_ARGUMENTS, OwnTool, Work
 from kb.gateway.parallel import at_once
 from kb.gateway.plain_text import AnswerText
 from kb.gateway.turn import MAX_ROUNDS, FunctionTool, Message, ToolCall, ToolChoice, Turn
+from kb.gateway.upstream.errors import NoAnswer
 
 NO_MORE_CALLS = "Not run: no more tool calls are allowed in this turn. Answer from what you have."
 NO_SUCH_TOOL = "There is no such tool. Use one of those that you were given, or answer."
@@ -54,7 +55,8 @@ class Loop:
         self._calls_run = 0
 
     async def events(self) -> AsyncGenerator[Event]:
-        """From the first round to `Finished`. Raises what the model's server raises."""
+        """From the first round to `Finished`. Raises `NoAnswer`, and what the model's server
+        raises."""
         async with aclosing(self._run_unanswered()) as events:
             async for event in events:
                 yield event
@@ -63,8 +65,11 @@ class Loop:
                 async for event in events:
                     yield event
             calls = self._calls_of(self._round)
-            if not calls or number == MAX_ROUNDS:
-                yield self._finished("max_rounds" if calls else self._round.reason, number)
+            is_last = number == MAX_ROUNDS
+            if is_last and calls and not self._messages[-1].text.strip():
+                raise NoAnswer(f"{self._turn.model}: {MAX_ROUNDS} rounds.")
+            if is_last or not calls:
+                yield self._finished(self._round.reason, number)
                 return
             theirs = [call for call in calls if call.name in self._theirs]
             ours = [call for call in calls if call.name not in self._theirs]
@@ -86,14 +91,15 @@ class Loop:
                     said.append(part.text)
                     for event in self._text.feed(part.text):
                         yield event
-                else:
+                elif self._turn.parallel_tool_calls:
                     self._round = part
+                else:  # there are servers that do not see to it
+                    self._round = replace(part, calls=part.calls[:1])
         for event in self._text.end_round():
             yield event
         self._usage += self._round.usage
-        self._messages.append(
-            Message(role="assistant", text="".join(said), tool_calls=self._round.calls)
-        )
+        calls = tuple(_told_again(call) for call in self._round.calls)
+        self._messages.append(Message(role="assistant", text="".join(said), tool_calls=calls))
 
     async def _run_unanswered(self) -> AsyncGenerator[Event]:
         """What an earlier turn of the same conversation left to be run."""
@@ -166,3 +172,8 @@ class Loop:
         return Finished(
             reason=reason, usage=self._usage, rounds=rounds, dropped_citations=self._text.dropped
         )
+
+
+def _told_again(call: ToolCall) -> ToolCall:
+    """As the model finds it in the next round: what no tool takes would only fill its context."""
+    return call if len(call.arguments) <= MAX_ARGUMENTS else replace(call, arguments="{}")

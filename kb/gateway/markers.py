@@ -10,15 +10,21 @@ from kb.gateway.cited_text import CitedText
 from kb.gateway.code_spans import CodeSpans
 from kb.gateway.events import Cited, NumberedPassage, TextDelta
 
-_NUMBER = r"\^?\d{1,3}"
-# [1] and [1, 2] and [^1], in brackets of any width; 【1†L3】 as some models write on their own.
-_MARKER = regex.compile(
-    rf"[\[\uff3b\u3010] ?{_NUMBER}(?: ?[,;\uff0c\u3001] ?{_NUMBER}){{0,30}} ?[\]\uff3d\u3011]"
-    r"|\u3010\d{1,3}\u2020[^\u3010\u3011\n]{0,60}\u3011"
+_NUMBER = r"\^?\d{1,3}(?: ?[-\u2010-\u2013] ?\^?\d{1,3})?"
+_COMMA = r"[,;\uff0c\u3001]"
+# [1], [1, 2], [1-3] and [^1], in brackets of any width; 【1†L3】 as some models write on their own.
+_PLAIN = (
+    rf"(?:[\[\uff3b\u3010] ?{_NUMBER}(?: ?{_COMMA} ?{_NUMBER}){{0,30}} ?[\]\uff3d\u3011]"
+    r"|\u3010\d{1,3}\u2020[^\u3010\u3011\n]{0,60}\u3011)"
 )
-_DIGITS = regex.compile(r"\d+")
-_OPENING = "[\uff3b\u3010"
-_CLOSING = "]\uff3d\u3011"
+_SEVERAL = rf"{_PLAIN}(?: ?{_COMMA}? ?{_PLAIN}){{0,8}}"
+# ... and ([1], [2]) and [[1]], whose outer brackets would stay behind with nothing in them.
+_MARKER = regex.compile(rf"{_PLAIN}|\( ?{_SEVERAL} ?\)|\[ ?{_SEVERAL} ?\]")
+_LINES = regex.compile(r"\u2020[^\u3011]*")
+_NUMBERS = regex.compile(r"(\d+)(?: ?[-\u2010-\u2013] ?\^?(\d+))?")
+_LONGEST_RUN = 30  # passages from one number to another; further apart they are something else
+_OPENING = "([\uff3b\u3010"
+_CLOSING = ")]\uff3d\u3011"
 _BLANKS = " \t\u00a0\u202f"
 _MOST_BLANKS = 16  # held back before what may become a marker
 
@@ -52,8 +58,8 @@ class MarkerFilter:
         """What is left. What is fed after it is another paragraph of the same answer."""
         if self._is_whole:
             self._cite()
-        elif _DIGITS.search(self._marker):  # cut off
-            self._marker = ""
+        elif _NUMBERS.search(self._marker):  # cut off
+            self._blanks = self._marker = ""
             self.dropped += 1
         self._release()
         self._text.end_paragraph()
@@ -64,25 +70,40 @@ class MarkerFilter:
 
     @property
     def _is_whole(self) -> bool:
-        return bool(self._marker) and self._marker[-1] in _CLOSING
+        return self._marker[-1:] in _CLOSING and bool(_MARKER.fullmatch(self._marker))
 
     def _take(self, character: str) -> None:
-        is_code = self._code.is_code(character)
-        if self._is_whole and character != "(":  # that would be a link
-            self._cite()
-        elif self._marker and not is_code and self._goes_on(character):
+        if self._code.is_code(character):
+            self._settle(character)
+            self._write(character)
+        else:
+            self._see(character)
+
+    def _see(self, character: str) -> None:
+        """A character that stands in no code."""
+        if self._marker and self._goes_on(character):
             self._marker += character
             return
-        elif self._marker:
-            self._release()
-        if is_code:
-            self._write(character)
-        elif character in _BLANKS:
+        self._settle(character)
+        if character in _BLANKS:
             self._hold(character)
         elif character in _OPENING and (self._blanks or self._former != "\\"):
             self._marker = character
         else:
             self._write(character)
+
+    def _settle(self, following: str) -> None:
+        """What was held is a marker, or its first bracket is text and the rest is seen again."""
+        while self._marker:
+            if not self._is_whole:
+                held, self._marker = self._marker, ""
+                self._write(held[0])
+                for character in held[1:]:
+                    self._see(character)
+            elif following == "(" and self._marker[0] != "(":  # a link
+                self._release()
+            else:
+                self._cite()
 
     def _goes_on(self, character: str) -> bool:
         return bool(_MARKER.fullmatch(self._marker + character, partial=True))
@@ -94,8 +115,8 @@ class MarkerFilter:
             self._blanks = self._blanks[1:]
 
     def _cite(self) -> None:
-        numbers = [int(found) for found in _DIGITS.findall(self._marker.partition("\u2020")[0])]
-        if 0 in numbers:  # no passage, but maybe an index or an interval
+        numbers = _numbers(self._marker)
+        if not numbers:
             self._release()
             return
         passages = [self._passage(number) for number in numbers]
@@ -123,3 +144,14 @@ class MarkerFilter:
         for character in held:
             self._text.write(character)
         self._former = held[-1:] or self._former
+
+
+def _numbers(marker: str) -> list[int]:
+    """All that it names; none where it is an index or an interval instead."""
+    numbers: list[int] = []
+    for found in _NUMBERS.finditer(_LINES.sub("", marker)):
+        first, last = int(found[1]), int(found[2] or found[1])
+        if not 0 < first <= last <= first + _LONGEST_RUN:
+            return []
+        numbers += range(first, last + 1)
+    return numbers

@@ -11,7 +11,7 @@ from typing import Any, Protocol, cast
 
 from kb.gateway.events import McpFinished, McpStarted, McpToolEntry, McpTools
 from kb.gateway.guardrails import neutralise
-from kb.gateway.own_tools import Tell, Work
+from kb.gateway.own_tools import MAX_ARGUMENTS, Tell, Work
 from kb.gateway.turn import FunctionTool, McpTool, ToolCall
 from retrieval.errors import ServiceError
 
@@ -19,7 +19,6 @@ MAX_TOOLS = 64  # of one server
 MAX_DESCRIPTION = 2000  # characters
 MAX_SCHEMA = 16_000  # characters of JSON
 MAX_OUTPUT = 40_000  # characters
-MAX_ARGUMENTS = 256 * 1024  # characters
 
 _NAME = 64  # characters of a function's name, which OpenAI's and Anthropic's APIs allow
 _DIGEST = 8

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from kb.gateway.events import Event
 from kb.gateway.turn import FunctionTool, ToolCall
 
+MAX_ARGUMENTS = 256 * 1024  # characters of one call
+
 Tell = Callable[[], tuple[Event, str]]
 """What became of a call, for the caller and for the model. Called in the order of the calls."""
 

@@ -19,3 +19,5 @@ def test_the_demo_answers_its_questions_alike_through_three_doors() -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "6 of 6 questions answered rightly" in done.stdout
+    assert "The capital of France is Paris" in done.stdout
+    assert "backed by what it cites: yes" in done.stdout

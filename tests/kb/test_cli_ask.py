@@ -12,6 +12,9 @@ from kb.postgres.embedded import EmbeddedPostgres
 from tests.kb.commands import call_kb
 from tests.kb.programs import data_folder
 from tests.kb.tables import one_line
+from tests.llm.fixtures import llm
+
+__all__ = ["llm"]
 
 FILES = {
     "desk.md": "A parcel may wait at the front desk for nine days.",
@@ -51,6 +54,14 @@ def test_a_conversation_goes_on_until_there_is_nothing_to_ask(home: Path) -> Non
     asked = "How long may a parcel wait?\nWhat is the capital of Spain?\n"
     shown = call_kb(home, "chat", "handbook", stdin=asked).stdout
     assert shown.index("nine days") < shown.index("Madrid")
+
+
+def test_a_language_model_answers_and_cites(home: Path, llm: str) -> None:
+    question = ("What is the capital of France?", "--top-k", "1")
+    done = call_kb(home, "ask", "handbook", *question, KB_LLM_URL=llm, KB_LLM_MODEL="tiny")
+    assert "The capital of France is Paris[1]." in done.stdout
+    assert "[1] capitals.txt" in done.stdout
+    assert "capital of France" in done.stderr
 
 
 def test_mistakes_are_one_sentence(home: Path) -> None:

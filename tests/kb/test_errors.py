@@ -52,7 +52,7 @@ STATUS = {
     "UpstreamTimeout": 504,
     # A model's server failed:
     **dict.fromkeys(("UpstreamError", "UpstreamRefused", "UpstreamUnauthorized"), 502),
-    **dict.fromkeys(("BrokenStream", "UnreadableArguments"), 502),
+    **dict.fromkeys(("BrokenStream", "UnreadableArguments", "NoAnswer"), 502),
     # What the caller can mend:
     **dict.fromkeys(
         (

@@ -24,6 +24,7 @@ from kb.gateway.upstream.refusals import refusal, streamed_refusal
 from kb.gateway.upstream.request import to_body
 
 DONE = "[DONE]"
+BURST_SECONDS = 0.02  # for which events that came at once are read before others have their turn
 END_SECONDS = 0.5  # from there to the end of the body; past it the connection is not used again
 HEALTH_SECONDS = 2.0
 REFUSAL_BYTES = 65_536  # that are read of an answer that is no success
@@ -92,7 +93,7 @@ class ModelServer:
         deadline = clock() + self._patience.first_token
         response = await self._send(asked, deadline)
         async with aclosing(response), aclosing(EventSource(response).aiter_sse()) as events:
-            data = ""
+            data, rested = "", clock()
             while True:
                 try:
                     async with asyncio.timeout_at(deadline):
@@ -110,6 +111,9 @@ class ModelServer:
                 if event.data:
                     data = event.data
                     yield data
+                    if clock() > rested + BURST_SECONDS:
+                        await asyncio.sleep(0)
+                        rested = clock()
                     wait = END_SECONDS if data == DONE else self._patience.between_tokens
                     deadline = clock() + wait
 

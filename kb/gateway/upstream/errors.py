@@ -49,6 +49,10 @@ class BrokenStream(UpstreamError):
     """The model's server broke off in the middle of its answer; try again."""
 
 
+class NoAnswer(UpstreamError):
+    """The model called tools in every round and gave no answer; ask again, or ask for less."""
+
+
 class UnknownChatModel(UpstreamError):
     """There is no such chat model."""
 

@@ -57,9 +57,10 @@ class CitedSpans:
         self._held = Span(text, cited.passages)
 
     def rest(self) -> Iterator[Span]:
-        """What was held back; more may be written."""
+        """What was held back; what may still be written is apart from it."""
         yield from self._release()
         yield from self._cut(len(self._open))
+        self._sentences = SentenceStarts()
 
     def _release(self) -> Iterator[Span]:
         held, self._held = self._held, None

@@ -35,7 +35,6 @@ STOP_REASONS: dict[StopReason, str] = {
     "length": "max_tokens",
     "tool_calls": "tool_use",
     "content_filter": "refusal",
-    "max_rounds": "end_turn",
 }
 ERROR_TYPES = {
     400: "invalid_request_error",

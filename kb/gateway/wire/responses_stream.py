@@ -34,6 +34,9 @@ INCOMPLETE: dict[StopReason, str] = {
     "content_filter": "content_filter",
 }
 
+FAILURES = {400: "invalid_prompt", 429: "rate_limit_exceeded"}
+"""Of the codes that a failed response may have; `error` says which it is exactly."""
+
 
 @dataclass(slots=True)
 class _Item:
@@ -131,7 +134,7 @@ class ResponsesStream:
                 item.body["status"] = "incomplete"
         if self._message is not None:
             self._message.body["content"] = [self._message.part]
-        code = "rate_limit_exceeded" if problem.status == 429 else "server_error"
+        code = FAILURES.get(problem.status, "server_error")
         self.response |= {
             "status": "failed",
             "error": {"code": code, "message": problem.message},

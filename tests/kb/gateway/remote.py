@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, MutableMapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -21,10 +22,11 @@ class Remote:
     """Where it listens, and the header of each request it had."""
 
     port: int
+    scheme: str = "http"
     requests: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
 
     def url(self, path: str = "/mcp", host: str = "127.0.0.1") -> str:
-        return f"http://{host}:{self.port}{path}"
+        return f"{self.scheme}://{host}:{self.port}{path}"
 
 
 class _Quiet(uvicorn.Server):
@@ -36,11 +38,12 @@ class _Quiet(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: Asgi) -> AsyncGenerator[Remote]:
-    """An ASGI app on a socket of its own."""
+async def serving(app: Asgi, *, certificate: Path | None = None) -> AsyncGenerator[Remote]:
+    """An ASGI app on a socket of its own; over TLS with a certificate, whose key is with it."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        remote = Remote(listener.getsockname()[1])
+        scheme = "http" if certificate is None else "https"
+        remote = Remote(listener.getsockname()[1], scheme)
 
         async def remembering(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
             if scope["type"] == "http":
@@ -54,6 +57,7 @@ async def serving(app: Asgi) -> AsyncGenerator[Remote]:
             log_config=None,
             timeout_graceful_shutdown=1,
             ws="none",
+            ssl_certfile=certificate,
         )
         server = _Quiet(config)
         running = asyncio.create_task(server.serve(sockets=[listener]))

@@ -43,6 +43,7 @@ from kb.gateway.turn import (
     RetrievalTool,
     ToolChoice,
 )
+from kb.gateway.upstream.errors import NoAnswer
 from retrieval.filters import InvalidFilter
 from retrieval.query import InvalidQuery, Reranking
 from retrieval.scope import TeamScope
@@ -269,11 +270,27 @@ async def test_an_entry_is_searched_max_uses_times_and_others_go_on() -> None:
 
 async def test_an_endless_loop_ends_with_a_round_without_tools() -> None:
     model = Model(Round(calls=[call()]))
-    events = await run(gateway(model), turn())
+    with pytest.raises(NoAnswer):
+        await run(gateway(model), turn())
     assert len(model.asked) == MAX_ROUNDS
     assert [bool(asked.functions) for asked in model.asked] == [True] * (MAX_ROUNDS - 1) + [False]
+
+
+async def test_what_is_said_in_the_last_round_is_the_answer_whatever_is_called() -> None:
+    rounds = [Round(calls=[call()])] * (MAX_ROUNDS - 1)
+    model = Model(*rounds, Round(text="It is Paris [1].", calls=[call()]))
+    events = await run(gateway(model), turn())
+    assert text_of(events) == "It is Paris."
     assert isinstance(events[-1], Finished)
-    assert (events[-1].reason, events[-1].rounds) == ("max_rounds", MAX_ROUNDS)
+    assert (events[-1].reason, events[-1].rounds) == ("stop", MAX_ROUNDS)
+
+
+async def test_arguments_too_long_for_any_tool_are_not_sent_to_the_model_again() -> None:
+    long, short = json.dumps({"query": "x" * 1_000_000}), json.dumps({"query": "France"})
+    model = Model(Round(calls=[call(arguments=long), call(arguments=short)]), ANSWER)
+    await run(gateway(model), turn())
+    told = [one.arguments for one in model.asked[1].messages[-3].tool_calls]
+    assert told == ["{}", short]
 
 
 async def test_a_model_that_answers_in_the_last_round_stops_as_usual() -> None:
@@ -345,6 +362,14 @@ async def test_parameters_go_to_every_round() -> None:
     for asked in model.asked:
         assert (asked.model, asked.parameters) == ("tiny", {"temperature": 0.1})
         assert not asked.parallel_tool_calls
+
+
+async def test_one_call_at_a_time_is_run_where_that_is_asked_for() -> None:
+    model = Model(Round(calls=[call("capital of France"), call("capital of Italy")]), ANSWER)
+    search = Search()
+    await run(gateway(model, search), turn(parallel_tool_calls=False))
+    assert [query.text for _, query in search.asked] == ["capital of France"]
+    assert len(model.asked[1].messages[-2].tool_calls) == 1
 
 
 # The caller's functions.
@@ -430,7 +455,10 @@ async def test_several_entries_are_one_function_that_searches_each_as_it_is_set(
     events = await run(gateway(model, search), turn(tools=(first, WEATHER, second)))
     assert [one.name for one in model.asked[0].functions] == [NAME, "weather"]
     assert search.most_running == 2
-    assert [(len(s), q.num_results, q.alpha) for s, q in search.asked] == [(1, 2, 0.5), (1, 5, 1.0)]
+    assert [(len(s), q.num_results, q.alpha) for s, q in search.asked] == [
+        (1, 2, None),
+        (1, 5, 1.0),
+    ]
     (finished,) = of_kind(events, SearchFinished)
     assert [one.passage.text for one in finished.passages] == ["a", "x", "b", "c"]
     assert [one.number for one in finished.passages] == [1, 2, 3, 4]

@@ -60,6 +60,12 @@ def quotes(text: str) -> tuple[str, list[tuple[tuple[int, ...], str]]]:
         ("It is Paris \uff3b1\uff3d.", "It is Paris.", [((1,), "It is Paris")]),
         ("It is Paris 【1†L3-L9】.", "It is Paris.", [((1,), "It is Paris")]),
         ("It is Paris [^1].", "It is Paris.", [((1,), "It is Paris")]),
+        ("It is Paris [1-3].", "It is Paris.", [((1, 2, 3), "It is Paris")]),
+        ("It is Paris [1\u20133, 5].", "It is Paris.", [((1, 2, 3, 5), "It is Paris")]),
+        ("It is Paris [[1]].", "It is Paris.", [((1,), "It is Paris")]),
+        ("It is Paris [[1], [2]].", "It is Paris.", [((1, 2), "It is Paris")]),
+        ("It is Paris ([1]).", "It is Paris.", [((1,), "It is Paris")]),
+        ("It is Paris ([1][2]) (so far).", "It is Paris (so far).", [((1, 2), "It is Paris")]),
         ("It is Paris [1] .", "It is Paris .", [((1,), "It is Paris")]),
         ("It is Paris \u00a0\t [1].", "It is Paris.", [((1,), "It is Paris")]),
         ("It is Paris. [1] Or not.", "It is Paris. Or not.", [((1,), "It is Paris.")]),
@@ -89,7 +95,9 @@ def test_markers_become_citations_of_what_is_before_them(
         "see [1](http://example.org/) and [1](#one)",
         r"escaped \[1]",
         "open [1 and never closed",
-        "[1, x] and [1-3] and [1:2]",
+        "[1, x] and [1:2]",
+        "[0-9] and [3-1] and [1-99]",
+        "[[x]] and [[1]](http://example.org/) and (x) and ([x])",
         "code `a[1]` here",
         "code ``a` [1]`` here",
         "```python\na[1]\n```",
@@ -166,6 +174,14 @@ def test_rounds_are_paragraphs_of_one_answer() -> None:
     ]
 
 
+def test_a_citation_supports_nothing_of_an_earlier_round() -> None:
+    markers = MarkerFilter(KNOWN.get)
+    events = [*markers.feed("let me look.\n"), *markers.end_round()]
+    events += [*markers.feed("it is Paris [1]."), *markers.end_round()]
+    (cited,) = (one for one in events if isinstance(one, Cited))
+    assert (cited.start, cited.end) == (13, 24)
+
+
 def test_only_what_may_become_a_marker_is_held_back() -> None:
     markers = MarkerFilter(KNOWN.get)
     assert markers.feed("Paris") == [TextDelta(text="Paris")]
@@ -180,6 +196,13 @@ def test_only_what_may_become_a_marker_is_held_back() -> None:
     assert len("".join(blanks)) > 950
 
 
+@pytest.mark.parametrize("cut", [" [1", " [", " [1,", " [[2]", "\u30101\u2020L3", " ([1], "])
+def test_a_marker_that_the_answer_ends_in_does_not_show(cut: str) -> None:
+    said, cited, dropped = resolved(f"It is Paris{cut}")
+    assert said == ("It is Paris [" if cut == " [" else "It is Paris")
+    assert (cited, dropped) == ([], int(cut != " ["))
+
+
 PIECES = [
     "Paris is old",
     " [1]",
@@ -189,6 +212,13 @@ PIECES = [
     " [^4]",
     "【5†source】",
     "[99]",
+    " [1-3]",
+    "[[1]]",
+    " ([2])",
+    "[[x]]",
+    "([",
+    "]]",
+    "(x)",
     "[x]",
     "[2024-01-01]",
     " [1](http://x.org)",
@@ -211,7 +241,10 @@ PIECES = [
     "12]",
     ", 3]",
 ]
-MARKERS = ["", "[1]", "[2][3]", "[1, 2]", "[1,2,3]", "【3】", "[^4]", "【5†source】", "[99]"]
+MARKERS = [
+    *("", "[1]", "[2][3]", "[1, 2]", "[1,2,3]", "【3】", "[^4]", "【5†source】", "[99]"),
+    *("[1-3]", "[[1]]", "([2], [3])", "\uff3b1\uff3d"),
+]
 
 
 def test_how_an_answer_is_cut_makes_no_difference() -> None:
@@ -236,6 +269,6 @@ def test_no_marker_leaks_however_the_answer_is_cut() -> None:
         )
         cuts = sorted(chance.choices(range(len(text) + 1), k=40))
         said, cited, dropped = resolved(text, cuts)
-        assert not re.search(r"[\[【]\^?\d", said), (text, said)
+        assert not re.search(r"[\[\uff3b【(]+\^?[\d\])]", said), (text, said)
         assert bool(cited) == any(one not in ("", "[99]") for one in markers)
         assert dropped == markers.count("[99]")

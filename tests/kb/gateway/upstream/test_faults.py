@@ -110,6 +110,24 @@ class TestAnAnswer:
         async with asyncio.timeout(1):
             await server.requests[0].gone.wait()
 
+    async def test_that_comes_all_at_once_leaves_others_their_turn(
+        self, server: ScriptedServer, ask: Upstream, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(client, "BURST_SECONDS", 0.0)
+        server.replies.append(Reply(b"".join(says(*["word "] * 200))))
+        turns = 0
+
+        async def work() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        working = asyncio.create_task(work())
+        at = [turns async for _ in ask(question())]
+        working.cancel()
+        assert len(set(at)) == len(at) > 200
+
     async def test_of_an_unknown_model_is_none(self, ask: Upstream) -> None:
         with pytest.raises(UnknownChatModel, match="'gpt-9' is not one of: tiny"):
             ask(replace(question(), model="gpt-9"))

@@ -85,6 +85,21 @@ async def whole(http: httpx.AsyncClient, door: Door, **request: Any) -> dict[str
     return {"status": answer.status_code, "body": answer.json()}
 
 
+def said(text: str) -> str:
+    """The answer in a stream of any API."""
+    found: list[str] = []
+    for frame in frames(text):
+        data = frame["data"]
+        if isinstance(data, str):
+            continue
+        found += [one["delta"].get("content", "") for one in data.get("choices", ())]
+        if data.get("type") == "response.output_text.delta":
+            found.append(data["delta"])
+        if data.get("type") == "content_block_delta":
+            found.append(data["delta"].get("text", ""))
+    return "".join(found)
+
+
 def steady(values: Sequence[object]) -> str:
     """As lines of JSON, with ids numbered in the order in which they come."""
     known: dict[str, str] = {}

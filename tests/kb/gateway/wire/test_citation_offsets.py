@@ -18,7 +18,7 @@ from kb.gateway.wire.responses_request import ResponsesRequest
 from kb.gateway.wire.responses_stream import ResponsesStream
 from kb.gateway.wire.responses_turn import to_turn
 from kb.gateway.wire.telling import Telling
-from tests.kb.gateway.wire.scripts import SEARCH, finished, passage, search
+from tests.kb.gateway.wire.scripts import AGAIN, SEARCH, finished, passage, search
 
 ORIGIN = "http://kb.test"
 PASSAGES = {n: passage(n, f"Passage {n}.", f"{n}.md") for n in (1, 2, 3)}
@@ -35,7 +35,7 @@ WORDS = [
     "`list[1]`",
     "- Item",
 ]
-MARKERS = ["", "", " [1]", "[2]", " [1][3]", "[2, 1]", " [9]"]
+MARKERS = ["", "", " [1]", "[2]", " [1][3]", "[2, 1]", " [9]", "[1-3]", " [[2]]", "\u30103\u3011"]
 ENDS = [".", "!", "?", "\n\n", ". ", ".\n", ":", "\u3002", ""]
 
 
@@ -60,13 +60,18 @@ class Turn:
     cited: list[Cited]
 
 
-def turn_of(deltas: list[str]) -> Turn:
+def turn_of(*rounds: list[str]) -> Turn:
+    """One that searches before each round."""
     markers = MarkerFilter(PASSAGES.get)
-    answer = [event for delta in deltas for event in markers.feed(delta)] + markers.end_round()
+    events: list[Event] = []
+    for deltas, call in zip(rounds, (SEARCH, AGAIN), strict=False):
+        events += search(call, "parcel", *PASSAGES.values())
+        events += [event for delta in deltas for event in markers.feed(delta)]
+        events += markers.end_round()
     return Turn(
-        events=[*search(SEARCH, "parcel", *PASSAGES.values()), *answer, finished()],
-        text="".join(event.text for event in answer if isinstance(event, TextDelta)),
-        cited=[event for event in answer if isinstance(event, Cited)],
+        events=[*events, finished()],
+        text="".join(event.text for event in events if isinstance(event, TextDelta)),
+        cited=[event for event in events if isinstance(event, Cited)],
     )
 
 
@@ -102,10 +107,12 @@ def name(one: NumberedPassage) -> str:
     return one.passage.citation.document.item_name
 
 
-@settings(max_examples=300, deadline=None)
-@given(written())
-def test_chat_completions_annotate_the_words_that_are_cited(deltas: list[str]) -> None:
-    turn = turn_of(deltas)
+@settings(max_examples=500, deadline=None)
+@given(written(), written())
+def test_chat_completions_annotate_the_words_that_are_cited(
+    deltas: list[str], more: list[str]
+) -> None:
+    turn = turn_of(deltas, more)
     body = ChatBody("tiny", ORIGIN)
     for event in turn.events:
         body.take(event)
@@ -124,35 +131,50 @@ def test_chat_completions_annotate_the_words_that_are_cited(deltas: list[str]) -
     assert cut == spans(turn)
 
 
-@settings(max_examples=300, deadline=None)
-@given(written())
-def test_responses_annotate_where_the_stream_has_come_to(deltas: list[str]) -> None:
-    turn = turn_of(deltas)
+@settings(max_examples=500, deadline=None)
+@given(written(), written())
+def test_responses_annotate_where_each_message_has_come_to(
+    deltas: list[str], more: list[str]
+) -> None:
+    turn = turn_of(deltas, more)
     request = ResponsesRequest.model_validate({"model": "tiny", "input": "?"})
     telling = ResponsesStream(request, to_turn(request), ORIGIN)
-    text, annotations = "", list[dict[str, Any]]()
+    texts: dict[str, str] = {}
+    annotations: dict[str, list[dict[str, Any]]] = {}
+    cited: list[tuple[str, str]] = []
     for frame in frames(telling, turn.events):
         if frame["type"] == "response.output_text.delta":
-            text += frame["delta"]
+            item = frame["item_id"]
+            texts[item] = texts.get(item, "") + frame["delta"]
         elif frame["type"] == "response.output_text.annotation.added":
-            assert frame["annotation_index"] == len(annotations)
-            assert frame["annotation"]["index"] == len(text)
-            annotations.append(frame["annotation"])
-    assert text == turn.text
-    names = [one["filename"] for one in annotations]
-    assert [(text[: one["index"]], one["filename"]) for one in annotations] == [
-        (turn.text[: one.end], name(each)) for one in turn.cited for each in one.passages
-    ]
+            item, annotation = frame["item_id"], frame["annotation"]
+            told = annotations.setdefault(item, [])
+            assert frame["annotation_index"] == len(told)
+            assert annotation["index"] == len(texts[item])
+            told.append(annotation)
+            cited.append(("".join("".join(texts.values()).split()), annotation["filename"]))
+    assert (
+        cited
+        == [  # the messages' texts without the paragraph's end between them
+            ("".join(turn.text[: one.end].split()), name(each))
+            for one in turn.cited
+            for each in one.passages
+        ]
+    )
     messages = [item for item in telling.response["output"] if item["type"] == "message"]
-    assert names == [
-        one["filename"] for item in messages for one in item["content"][0]["annotations"]
-    ]
+    parts = {item["id"]: item["content"][0] for item in messages}
+    assert {item: part["text"] for item, part in parts.items()} == texts
+    assert {item: part["annotations"] for item, part in parts.items()} == {
+        item: annotations.get(item, []) for item in parts
+    }
 
 
 @settings(max_examples=500, deadline=None)
-@given(written())
-def test_messages_cite_before_the_words_and_in_a_block_of_their_own(deltas: list[str]) -> None:
-    turn = turn_of(deltas)
+@given(written(), written())
+def test_messages_cite_before_the_words_and_in_a_block_of_their_own(
+    deltas: list[str], more: list[str]
+) -> None:
+    turn = turn_of(deltas, more)
     assume(all(one.start < one.end for one in turn.cited))
     telling = MessagesStream("tiny", ORIGIN)
     blocks: list[dict[str, Any]] = []

@@ -19,7 +19,7 @@ from kb.gateway.wire.chat_stream import ChatStream
 from kb.gateway.wire.messages_stream import MessagesStream
 from kb.gateway.wire.telling import Telling
 from retrieval.scope import TeamScope
-from tests.kb.gateway.wire.recording import DOORS, Door, frames, told, whole
+from tests.kb.gateway.wire.recording import DOORS, Door, frames, said, told, whole
 from tests.kb.gateway.wire.scripts import BASE, SEARCH, ScriptedGateway, Step, finished
 
 LONG = 600.0
@@ -184,18 +184,3 @@ async def test_strange_characters_stay_whole_and_on_one_line(
         lines = [line for line in answer.text.splitlines() if line]
         assert all(line.startswith(("data: ", "event: ")) for line in lines)
         assert said(answer.text) == strange
-
-
-def said(text: str) -> str:
-    """The answer in a stream of any API."""
-    found: list[str] = []
-    for frame in frames(text):
-        data = frame["data"]
-        if isinstance(data, str):
-            continue
-        found += [one["delta"].get("content", "") for one in data.get("choices", ())]
-        if data.get("type") == "response.output_text.delta":
-            found.append(data["delta"])
-        if data.get("type") == "content_block_delta":
-            found.append(data["delta"]["text"])
-    return "".join(found)
