@@ -27,7 +27,9 @@ MODEL = "paced"
 FIRST = 0.1  # seconds
 INTERVAL = 0.02  # a model of some size on a GPU
 TOKENS = 100
-ROUNDS = 4  # of each way, in turns
+LASTS = FIRST + TOKENS * INTERVAL
+TURNS = 2  # of each way
+IN_TURN = 2  # streams of each caller that are counted
 JUDGED = 16  # streams at a time
 MAX_FIRST = 0.010  # seconds added
 MAX_TOKEN = 0.05  # share added
@@ -71,6 +73,8 @@ def main(
 ) -> None:
     """Stream answers from a paced server directly and through the gateway, in turns.
 
+    Callers begin evenly over the time that a stream lasts, and each then asks again when it has its
+    answer: so many streams run at a time, and they do not all begin at once.
     Ends with 1 where 16 streams at a time get their first token more than 10 ms later or each token
     more than 5 % later, or where the service's memory grows by more than 16 MiB over the requests.
     """
@@ -134,14 +138,16 @@ async def _measure(upstream: str, service: Running, clients: Sequence[int]) -> l
         _through(service) as gateway,
     ):
         with progress_bars() as progress:
-            bar = progress.add_task("Streaming", total=len(clients) * (ROUNDS + 1))
+            bar = progress.add_task("Streaming", total=len(clients) * TURNS * 2)
             for count in clients:
                 row = Row(count, Streams(), Streams())
-                for number in range(ROUNDS + 1):
+                for _ in range(TURNS):
                     for client, streams in ((direct, row.direct), (gateway, row.gateway)):
-                        counted = streams if number else Streams()  # the first round warms up
-                        await asyncio.gather(*(_stream(client, counted) for _ in range(count)))
-                    progress.advance(bar)
+                        begins = [number * LASTS / count for number in range(count)]
+                        await asyncio.gather(
+                            *(_caller(client, streams, after=after) for after in begins)
+                        )
+                        progress.advance(bar)
                 rows.append(row)
     return rows
 
@@ -168,6 +174,14 @@ def _through(service: Running) -> httpx.AsyncClient:
         timeout=60,
         limits=httpx.Limits(max_connections=None, keepalive_expiry=2),
     )
+
+
+async def _caller(client: httpx.AsyncClient, streams: Streams, *, after: float) -> None:
+    """One stream after the other, from so many seconds on."""
+    await asyncio.sleep(after)
+    await _stream(client, Streams())  # until then not all callers have begun
+    for _ in range(IN_TURN):
+        await _stream(client, streams)
 
 
 async def _stream(client: httpx.AsyncClient, streams: Streams) -> None:

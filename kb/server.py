@@ -21,6 +21,10 @@ from kb.working import keep_alive, keep_working
 
 logger = logging.getLogger(__name__)
 
+# The usual clients keep an idle connection for 5 s, as uvicorn does: who then asks just when it is
+# being closed gets an error. Proxies keep one for a minute.
+KEEP_ALIVE_SECONDS = 75
+
 
 def bind(settings: Settings) -> socket.socket:
     """The listening socket; raises `OSError` where the port is taken."""
@@ -61,7 +65,13 @@ async def serve(
             allowed_origins=settings.allowed_origins,
         )
         server = _Server(
-            uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10)
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                timeout_graceful_shutdown=10,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            )
         )
         with (
             _beside(_announce(server, lambda: on_ready(first_key))),

@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,16 @@ def test_a_later_start_is_quick_and_prints_where_it_is_but_no_key(home: Path, ke
         answer = httpx.post(entry["url"], json=listing, headers=headers, timeout=30)
         assert len(answer.json()["result"]["tools"]) == 2
         ends_well(up, signal.SIGINT)
+
+
+def test_an_idle_connection_is_kept_longer_than_clients_keep_it(home: Path, key: str) -> None:
+    with Up(home) as up, up.client(key) as http:
+        connection = HTTPConnection(http.base_url.host, http.base_url.port, timeout=60)
+        for idle in (0, 7):
+            time.sleep(idle)
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().read()
+        connection.close()
 
 
 def ends_well(up: Up, number: signal.Signals) -> None:
