@@ -22,7 +22,7 @@ B = 0.4
 # stays between 0.679 and 0.687 from 25 to 400.
 TERMS_PER_TOKEN = 0.4
 
-CANDIDATE_BUDGET = 10_000  # chunks that the rarest query terms may bring in; see ARCHITECTURE.md
+CANDIDATE_BUDGET = 6_000  # chunks that the rarest query terms may bring in; see ARCHITECTURE.md
 
 
 def document_weights(

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from kb.memory import memory_bytes
 from kb.weaviate.errors import WeaviateMissing
 from kb.weaviate.home import Home
 from kb.weaviate.ports import LOCALHOST, Ports
@@ -85,13 +86,9 @@ def _environment(home: Home, ports: Ports) -> dict[str, str]:
         "API_BASED_MODULES_DISABLED": "true",
         "DISABLE_TELEMETRY": "true",
         "GO_PROFILING_DISABLE": "true",
-        "GOMEMLIMIT": str(_memory_bytes()),
+        # Past it the server rather collects garbage than grows.
+        "GOMEMLIMIT": str(memory_bytes() // 4),
         "DISK_USE_READONLY_PERCENTAGE": "98",  # of a disk that is not ours alone
         "LOG_LEVEL": "warning",
         "LOG_FORMAT": "text",
     }
-
-
-def _memory_bytes() -> int:
-    """Past a quarter of the machine's memory the server rather collects garbage than grows."""
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4

@@ -24,6 +24,7 @@ import psycopg
 import pytest
 from psycopg import pq
 
+from kb.memory import memory_bytes
 from kb.postgres.embedded import EmbeddedPostgres, default_data_dir
 from kb.postgres.errors import (
     DataDirUnusable,
@@ -155,10 +156,12 @@ def test_keeps_data_safe_and_off_the_network(running: tuple[Path, str]) -> None:
         "data_checksums": "on",
         "listen_addresses": "",
         "server_encoding": "UTF8",
-        "shared_buffers": "256MB",
         "jit": "off",
     }
     assert {name: ask(dsn, f"SHOW {name}") for name in settings} == settings
+    quarter = min(memory_bytes() // 4, 2 << 30)
+    shared = ask(dsn, "SELECT pg_size_bytes(current_setting('shared_buffers'))")
+    assert int(shared) == pytest.approx(quarter, abs=1 << 20)
 
 
 def test_sorts_and_splits_words_by_unicode(running: tuple[Path, str]) -> None:
