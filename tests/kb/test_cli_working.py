@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from kb.postgres.embedded import EmbeddedPostgres
-from tests.ingest.sources.site import Site, page
+from tests.ingest.sources.site import Reply, Site, page
 from tests.kb.commands import call_kb
 from tests.kb.programs import KB, data_folder, environment, eventually
 from tests.kb.tables import one_line, row
@@ -72,11 +73,17 @@ def test_a_worker_does_what_others_queue_until_it_is_stopped(home: Path) -> None
     assert status == 0
 
 
+def _nothing_until(event: threading.Event) -> Iterator[bytes]:
+    event.wait(120)
+    yield b""
+
+
 def test_what_ctrl_c_interrupts_stays_queued(home: Path) -> None:
     call_kb(home, "create", "site")
     local: dict[str, Any] = {"KB_FETCH_NETWORKS": '["127.0.0.1/32"]', "KB_CRAWL_DELAY_SECONDS": "0"}
     with Site() as site:
-        site.routes["/"] = page(text="A page.")
+        interruption = threading.Event()
+        site.routes["/"] = Reply(raw=_nothing_until(interruption))
         url = site.url()
         _, errors, status = interrupted(
             *(home, "source", "add", "site", "website", url),
@@ -84,6 +91,8 @@ def test_what_ctrl_c_interrupts_stays_queued(home: Path) -> None:
             when=lambda said: "Added website" in said,
             **local,
         )
+        interruption.set()
+        site.routes["/"] = page(text="A page.")
         assert status == 130
         assert "What is queued goes on with the next `kb up` or `kb worker`." in errors
         assert "Traceback" not in errors
