@@ -36,6 +36,14 @@ def pytest_configure() -> None:
     os.environ["COLUMNS"] = PLAIN["COLUMNS"]
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes that are no text are named for their argument: an archive holds the time when it was
+    made, and the worker processes of one run must find the same tests."""
+    if isinstance(val, bytes) and not (val.isascii() and val.decode().isprintable()):
+        return argname
+    return None
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Iterator[Path]:
     """A folder that an unprivileged account can reach, as pytest's own cannot be for root."""
