@@ -132,7 +132,7 @@ def _upstream() -> Generator[str]:
 
 async def _measure(upstream: str, service: Running, clients: Sequence[int]) -> list[Row]:
     rows: list[Row] = []
-    limits = httpx.Limits(max_connections=None, keepalive_expiry=2)
+    limits = httpx.Limits(max_connections=None)
     async with (
         httpx.AsyncClient(base_url=upstream, timeout=60, limits=limits) as direct,
         _through(service) as gateway,
@@ -172,7 +172,7 @@ def _through(service: Running) -> httpx.AsyncClient:
         base_url=f"{service.url}/v1",
         headers={"authorization": f"Bearer {service.api_key}"},
         timeout=60,
-        limits=httpx.Limits(max_connections=None, keepalive_expiry=2),
+        limits=httpx.Limits(max_connections=None),
     )
 
 

@@ -69,7 +69,13 @@ async def main(first: float, interval: float, tokens: int) -> None:
     sys.stdout.write(f"http://127.0.0.1:{listener.getsockname()[1]}/v1\n")
     sys.stdout.flush()
     app = PacedUpstream(first=first, interval=interval, tokens=tokens)
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        timeout_keep_alive=75,  # longer than a client keeps an idle connection
+    )
     await uvicorn.Server(config).serve(sockets=[listener])
 
 

@@ -19,6 +19,7 @@ import httpx
 from fastmcp import Client
 from fastmcp.client.transports import StreamableHttpTransport
 from rich.console import Console
+from rich.markup import escape
 from rich.padding import Padding
 from rich.text import Text
 
@@ -34,6 +35,7 @@ KNOWLEDGE_BASE = "demo"
 FOR_CHAT = "demo-capitals"
 CHAT_QUESTION = "What are the capitals of France and Japan?"
 CHAT_ANSWERS = ("Paris", "Tokyo")
+LLM = ("KB_LLM_URL", "KB_LLM_MODEL")
 TOP = 3
 SHOWN_CHARACTERS = 220
 
@@ -69,7 +71,7 @@ def main() -> int:
             for question, cli in zip(asked, from_cli, strict=True)
         ]
         console.rule("POST /v1/chat/completions, streamed")
-        backed = chat(service, find_id(service, FOR_CHAT))
+        backed = chat(service, find_id(service, FOR_CHAT), model=llm["KB_LLM_MODEL"])
     console.rule()
     console.print(
         f"{sum(good)} of {len(good)} questions answered rightly, and alike through all three doors;"
@@ -90,20 +92,21 @@ def add(name: str, files: list[Path], environment: dict[str, str]) -> None:
 
 @contextmanager
 def language_model() -> Generator[dict[str, str]]:
-    """The settings that name yours, if KB_LLM_URL does, or else a tiny one that comes with us."""
-    if "KB_LLM_URL" in os.environ:
-        yield {}
+    """The settings that name yours, where they do, or else a tiny one that comes with us."""
+    yours = {name: os.environ[name] for name in LLM if name in os.environ}
+    if len(yours) == len(LLM):
+        yield yours
         return
     with serving() as url:
-        yield {"KB_LLM_URL": url, "KB_LLM_MODEL": "tiny"}
+        yield dict(zip(LLM, (url, "tiny"), strict=True))
 
 
-def chat(service: Running, knowledge_base_id: str) -> bool:
+def chat(service: Running, knowledge_base_id: str, *, model: str) -> bool:
     """A question to a model that searches by itself; whether each fact is in a text it cites."""
     console.print(f"\n[bold]{CHAT_QUESTION}[/]")
     quoted: list[str] = []
     console.print("   ", end="")
-    for delta in stream(service, knowledge_base_id):
+    for delta in stream(service, knowledge_base_id, model=model):
         console.print(delta.get("content") or "", end="", markup=False)
         for one in delta.get("annotations") or ():
             cited = one["url_citation"]
@@ -111,15 +114,14 @@ def chat(service: Running, knowledge_base_id: str) -> bool:
             console.print(f"[cyan]\\[{len(quoted)}][/]", end="")
     console.print()
     for number, text in enumerate(quoted, start=1):
-        console.print(f"   [cyan]\\[{number}][/] [dim]{' '.join(text.split())}[/]")
+        console.print(f"   [cyan]\\[{number}][/] [dim]{escape(' '.join(text.split()))}[/]")
     backed = all(any(fact in text for text in quoted) for fact in CHAT_ANSWERS)
     console.print(f"   each fact stands in a text that is cited: {verdict(backed)}")
     return backed
 
 
-def stream(service: Running, knowledge_base_id: str) -> Iterator[dict[str, Any]]:
+def stream(service: Running, knowledge_base_id: str, *, model: str) -> Iterator[dict[str, Any]]:
     """The answer as it comes, in OpenAI's form."""
-    model = os.environ.get("KB_LLM_MODEL") or "tiny"
     body = {
         "model": model,
         "stream": True,

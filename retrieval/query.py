@@ -15,7 +15,6 @@ Expansion = Literal["parent", "neighbours", "section", "none"]
 EXPANSIONS: tuple[Expansion, ...] = get_args(Expansion)
 
 DEFAULT_RESULTS = 10
-DEFAULT_ALPHA = 0.5
 DEFAULT_RERANKED = 50
 MAX_RESULTS = 100
 MAX_RERANKED = 200

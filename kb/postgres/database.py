@@ -19,11 +19,10 @@ INITDB = (
     *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
     *(("--sync-method=syncfs",) if sys.platform == "linux" else ()),  # 1 s rather than 3 s
 )
-# A quarter is PostgreSQL's own advice; 500,000 chunks fit into the most.
-SHARED_BUFFERS_MB = min(memory_bytes() // 4, 2 << 30) >> 20
+# A quarter of the memory is PostgreSQL's own advice; 500,000 chunks fit into the most.
+MOST_SHARED_BUFFERS = 2 << 30
 # These land in postgresql.conf, for its owner to tune.
 SETTINGS = {
-    "shared_buffers": f"{SHARED_BUFFERS_MB}MB",
     "maintenance_work_mem": "256MB",  # an HNSW build that does not fit is several times slower
     "max_wal_size": "2GB",
     "max_connections": "100",
@@ -60,9 +59,11 @@ def _make_database(home: Home, programs: Path) -> None:
     password_file.write_text(passwords["postgres"])
     for path in (password_file, scratch):
         home.give(path)
-    settings = [f"--set={name}={value}" for name, value in SETTINGS.items()]
+    shared_buffers = min(memory_bytes() // 4, MOST_SHARED_BUFFERS) >> 20
+    settings = {**SETTINGS, "shared_buffers": f"{shared_buffers}MB"}
+    given = [f"--set={name}={value}" for name, value in settings.items()]
     home.account.run(
-        programs / "initdb", f"--pgdata={data}", f"--pwfile={password_file}", *INITDB, *settings
+        programs / "initdb", f"--pgdata={data}", f"--pwfile={password_file}", *INITDB, *given
     )
     role = f"CREATE ROLE kb LOGIN PASSWORD '{passwords['kb']}'"
     for database, sql in (

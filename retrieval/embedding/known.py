@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +38,6 @@ _STELLA = (
 )
 
 
-def _english(*given: Any, **more: Any) -> KnownModel:
-    return _model(*given, **more, languages=("en",))
-
-
 def _model(
     dimensions: int,
     max_tokens: int,
@@ -60,6 +56,8 @@ def _model(
         matryoshka_dimensions=cut_to,
     )
 
+
+_english = partial(_model, languages=("en",))
 
 KNOWN: Mapping[str, KnownModel] = {
     "sentence-transformers/all-MiniLM-L6-v2": _english(384, 256),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from kb.service import Service
 from kb.settings import Settings
 from kb.wiring import make_live_sources, open_gateway
 from kb.worker import Worker
-from tests.clients.certificate import write_certificate
+from tests.certificates import write_certificate
 from tests.clients.desk import MODEL, TEXT, Desk
 from tests.kb.gateway.wire.server import served
 from tests.kb.teams import new_base, new_team, parts
@@ -22,9 +23,7 @@ from tests.llm.scripted import scripted
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("tls") / "desk.pem"
-    write_certificate(file)
-    return file
+    return write_certificate(tmp_path_factory.mktemp("tls") / "desk.pem", IPv4Address("127.0.0.1"))
 
 
 @pytest.fixture(scope="session")

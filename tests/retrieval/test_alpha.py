@@ -8,9 +8,9 @@ import pytest
 
 from kb.service import Service
 from kb.worker import Worker
-from retrieval.alpha import FOREIGN_ALPHA, alpha_of
+from retrieval.alpha import DEFAULT_ALPHA, FOREIGN_ALPHA, alpha_of
 from retrieval.embedding.embedder import Embedder
-from retrieval.query import DEFAULT_ALPHA, Query
+from retrieval.query import Query
 from retrieval.stores.pgvector import PgVectorStore
 from retrieval.target import Index, Target
 from tests.kb.teams import new_base, new_team, parts

@@ -7,15 +7,10 @@ import gzip
 import ssl
 import zlib
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from ingest.sources.errors import (
     BlockedAddress,
@@ -33,6 +28,7 @@ from ingest.sources.errors import (
 )
 from ingest.sources.guarded import GuardedFetcher
 from ingest.sources.urls import Url
+from tests.certificates import write_certificate
 from tests.ingest.sources.site import LOOPBACK, Names, Reply, Site, local_fetcher, moved
 
 MIB = 1024 * 1024
@@ -433,32 +429,7 @@ async def test_nobody_listening_is_an_error() -> None:
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for secure.test with its key, signed by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "secure.test")])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("secure.test")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path_factory.mktemp("tls") / "secure.pem"
-    file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + signed.public_bytes(serialization.Encoding.PEM)
-    )
-    return file
+    return write_certificate(tmp_path_factory.mktemp("tls") / "secure.pem", "secure.test")
 
 
 @pytest.fixture

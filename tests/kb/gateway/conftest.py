@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
@@ -12,10 +13,13 @@ from kb.gateway.gateway import Gateway
 from kb.service import Service
 from kb.settings import Settings
 from kb.wiring import make_live_sources
-from tests.ingest.sources.test_guarded import certificate
+from tests.certificates import write_certificate
 from tests.kb.gateway.wire.server import served
 
-__all__ = ["certificate"]
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_certificate(tmp_path_factory.mktemp("tls") / "secure.pem", "secure.test")
 
 
 @pytest.fixture(scope="session")

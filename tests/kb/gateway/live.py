@@ -20,9 +20,10 @@ from kb.gateway.upstream.client import Patience
 from kb.service import Service
 from kb.worker import Worker
 from retrieval.scope import TeamScope
+from tests.kb.gateway.answer import Answer
 from tests.kb.gateway.scripted import no_mcp
 from tests.kb.gateway.upstream.asking import MODEL, upstream
-from tests.kb.gateway.wire.recording import DOORS, frames
+from tests.kb.gateway.wire.recording import DOORS
 from tests.kb.teams import new_base, new_team, parts
 from tests.llm.scripted import ScriptedServer, scripted
 
@@ -58,29 +59,6 @@ async def new_library(
     await service.add_document(scope, item_name=f"{name}.md", data=parts(text))
     await worker.run(wait=False)
     return Library(team, secret, scope.knowledge_base_id, name)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back: a body, or the events of a stream."""
-
-    status: int
-    headers: httpx.Headers
-    text: str
-    body: dict[str, Any]
-    frames: list[dict[str, Any]]
-
-    @classmethod
-    def of(cls, response: httpx.Response) -> Answer:
-        """A response that was read."""
-        streamed = response.headers["content-type"].startswith("text/event-stream")
-        return cls(
-            status=response.status_code,
-            headers=response.headers,
-            text=response.text,
-            body={} if streamed else response.json(),
-            frames=list(frames(response.text)) if streamed else [],
-        )
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from kb.gateway.loop import NO_SUCH_TOOL
 from kb.service import Service
 from kb.worker import Worker
 from retrieval.query import Query
-from tests.kb.gateway.live import Answer, Library, Live, live, new_library
+from tests.kb.gateway.answer import Answer
+from tests.kb.gateway.live import Library, Live, live, new_library
 from tests.kb.gateway.wire.recording import DOORS, steady
 from tests.llm.scripted import Reply, calls, says
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import json
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -16,20 +17,15 @@ from kb.settings import Settings
 from kb.wiring import make_live_sources, open_gateway
 from kb.worker import Worker
 from tests.kb.api.client import client_of
-from tests.kb.gateway.wire.recording import DOORS, frames
+from tests.kb.gateway.answer import Answer, arguments_of, text_of
+from tests.kb.gateway.wire.recording import DOORS, function_tool, locators
 from tests.kb.teams import new_base, new_team, parts
 from tests.llm.fixtures import llm
 
 __all__ = ["llm"]
 
 CAPITALS = Path(__file__).parents[3] / "examples" / "capitals"
-WEATHER = {"name": "get_weather", "description": "The weather in a city."}
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-FUNCTIONS = {
-    "chat": {"type": "function", "function": {**WEATHER, "parameters": CITY}},
-    "responses": {"type": "function", **WEATHER, "parameters": CITY},
-    "messages": {**WEATHER, "input_schema": CITY},
-}
 STREAMED = pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 EVERY_API = pytest.mark.parametrize("api", DOORS)
 
@@ -48,19 +44,16 @@ class Desk:
 
     async def ask(
         self, api: str, question: str, *, stream: bool, functions: tuple[Any, ...] = ()
-    ) -> list[dict[str, Any]]:
-        """The body, or what the stream's events hold."""
+    ) -> Answer:
         said = {"input": question} if api == "responses" else {"messages": [_user(question)]}
         body = {**DOORS[api].request, **said, "tools": [self._tool, *functions], "stream": stream}
-        answer = await self._http.post(DOORS[api].path, json=body)
-        assert answer.status_code == 200, answer.text
-        if not stream:
-            return [answer.json()]
-        return [one["data"] for one in frames(answer.text) if one["data"] != "[DONE]"]
+        answer = Answer.of(await self._http.post(DOORS[api].path, json=body))
+        assert answer.status == 200, answer.text
+        return answer
 
-    async def quoted(self, answer: list[dict[str, Any]]) -> list[str]:
+    async def quoted(self, answer: Answer) -> list[str]:
         """What its citations lead to, in the order in which they are first told."""
-        urls = dict.fromkeys(one["url"] for one in named(answer, "locator"))
+        urls = dict.fromkeys(one["url"] for one in locators([answer.body, answer.frames]))
         found = [await self._http.get(url) for url in urls]
         assert {one.status_code for one in found} == {200}
         return [one.text for one in found]
@@ -68,39 +61,6 @@ class Desk:
 
 def _user(text: str) -> dict[str, str]:
     return {"role": "user", "content": text}
-
-
-def named(value: Any, name: str) -> Iterator[Any]:
-    """Everything of that name, however deep."""
-    if isinstance(value, dict):
-        for key, inner in value.items():  # pyright: ignore[reportUnknownVariableType] JSON
-            if key == name:
-                yield inner
-            yield from named(inner, name)
-    elif isinstance(value, list):
-        for inner in value:  # pyright: ignore[reportUnknownVariableType] JSON
-            yield from named(inner, name)
-
-
-def text_of(api: str, answer: list[dict[str, Any]], *, stream: bool) -> str:
-    """What a person reads."""
-    match api, stream:
-        case "chat", False:
-            return answer[0]["choices"][0]["message"]["content"] or ""
-        case "chat", True:
-            deltas = [choice["delta"] for one in answer for choice in one["choices"]]
-            return "".join(one.get("content") or "" for one in deltas)
-        case "responses", False:
-            messages = [one for one in answer[0]["output"] if one["type"] == "message"]
-            return "".join(part["text"] for one in messages for part in one["content"])
-        case "responses", True:
-            kind = "response.output_text.delta"
-            return "".join(one["delta"] for one in answer if one["type"] == kind)
-        case "messages", False:
-            return "".join(one["text"] for one in answer[0]["content"] if one["type"] == "text")
-        case _:
-            deltas = [one["delta"] for one in answer if one["type"] == "content_block_delta"]
-            return "".join(one["text"] for one in deltas if one["type"] == "text_delta")
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +87,7 @@ class TestAnswers:
         self, desk: Desk, api: str, *, stream: bool
     ) -> None:
         answer = await desk.ask(api, "What is the capital of France?", stream=stream)
-        assert text_of(api, answer, stream=stream) == "The capital of France is Paris."
+        assert text_of(api, answer) == "The capital of France is Paris."
         (quoted,) = await desk.quoted(answer)
         assert "The capital of France is Paris." in quoted
 
@@ -135,7 +95,7 @@ class TestAnswers:
         self, desk: Desk, api: str, *, stream: bool
     ) -> None:
         answer = await desk.ask(api, "What are the capitals of Italy and Japan?", stream=stream)
-        told = text_of(api, answer, stream=stream)
+        told = text_of(api, answer)
         assert told == "The capital of Italy is Rome. The capital of Japan is Tokyo."
         rome, tokyo = await desk.quoted(answer)
         assert "Rome" in rome
@@ -145,7 +105,7 @@ class TestAnswers:
         self, desk: Desk, api: str, *, stream: bool
     ) -> None:
         answer = await desk.ask(api, "First find the capital of Spain, then Cuba.", stream=stream)
-        told = text_of(api, answer, stream=stream)
+        told = text_of(api, answer)
         assert told == "The capital of Spain is Madrid. The capital of Cuba is Havana."
         assert len(await desk.quoted(answer)) == 2
 
@@ -153,6 +113,7 @@ class TestAnswers:
         self, desk: Desk, api: str, *, stream: bool
     ) -> None:
         question = "What is the weather in Oslo?"
-        answer = await desk.ask(api, question, stream=stream, functions=(FUNCTIONS[api],))
-        assert "get_weather" in set(named(answer, "name"))
-        assert text_of(api, answer, stream=stream) == ""
+        weather = function_tool(api, "get_weather", CITY)
+        answer = await desk.ask(api, question, stream=stream, functions=(weather,))
+        assert json.loads(arguments_of(api, answer)) == {"city": "Oslo"}
+        assert text_of(api, answer) == ""

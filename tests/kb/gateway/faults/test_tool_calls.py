@@ -11,9 +11,10 @@ from kb.gateway.loop import NO_SUCH_TOOL
 from kb.gateway.own_tools import MAX_ARGUMENTS
 from kb.gateway.turn import MAX_ROUNDS
 from kb.gateway.upstream.chunks import MAX_ARGUMENTS as MAX_OF_A_ROUND
+from tests.kb.gateway.answer import arguments_of, ending_of, output_of, text_of
 from tests.kb.gateway.faults.told import broke_off, refused
-from tests.kb.gateway.live import Answer, Live
-from tests.kb.gateway.wire.recording import DOORS, said
+from tests.kb.gateway.live import Live
+from tests.kb.gateway.wire.recording import DOORS, function_tool
 from tests.llm.scripted import Reply, calls, chunk, says
 
 SEARCH = "knowledge_base_retrieval"
@@ -21,43 +22,11 @@ SORRY = Reply(*says("I could not look."))
 PARCELS = chunk({"content": "One moment."})
 CONNECTOR = {"anthropic-beta": "mcp-client-2025-11-20"}
 CITY: dict[str, Any] = {"type": "object", "properties": {"city": {"type": "string"}}}
-WEATHER: dict[str, dict[str, Any]] = {
-    "chat": {"type": "function", "function": {"name": "weather", "parameters": CITY}},
-    "responses": {"type": "function", "name": "weather", "parameters": CITY},
-    "messages": {"name": "weather", "input_schema": CITY},
-}
+WEATHER = {api: function_tool(api, "weather", CITY) for api in DOORS}
 """A function of the client's own."""
 
 apis = pytest.mark.parametrize("api", DOORS)
 ways = pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
-
-
-def text_of(api: str, answer: Answer) -> str:
-    """What a person reads of it."""
-    if answer.frames:
-        return said(answer.text)
-    if api == "chat":
-        return answer.body["choices"][0]["message"]["content"]
-    if api == "responses":
-        return answer.body["output_text"]
-    return "".join(block["text"] for block in answer.body["content"] if block["type"] == "text")
-
-
-def output_of(answer: Answer) -> list[dict[str, Any]]:
-    """The items of a response."""
-    body = answer.frames[-1]["data"]["response"] if answer.frames else answer.body
-    return body["output"]
-
-
-def ending_of(api: str, answer: Answer) -> str:
-    """Why the turn ended."""
-    if api == "responses":
-        body = answer.frames[-1]["data"]["response"] if answer.frames else answer.body
-        return body["status"]
-    if api == "messages":
-        return (answer.frames[-2]["data"]["delta"] if answer.frames else answer.body)["stop_reason"]
-    ends = answer.frames[-3]["data"] if answer.frames else answer.body  # usage and [DONE] follow
-    return ends["choices"][0]["finish_reason"]
 
 
 ENDED = {"chat": "stop", "responses": "completed", "messages": "end_turn"}
@@ -218,33 +187,3 @@ async def test_more_arguments_than_are_held_are_an_error(
     assert "characters" in told(api, answer, 502, "model_failed")
     assert len(chat.server.requests) == 1
     await chat.is_at_rest()
-
-
-def arguments_of(api: str, answer: Answer) -> str:
-    """Those of the one call that the client is to run."""
-    if api == "responses":
-        call = output_of(answer)[-1]
-        streamed = [
-            frame["data"]["delta"]
-            for frame in answer.frames
-            if frame["event"] == "response.function_call_arguments.delta"
-        ]
-        assert not answer.frames or "".join(streamed) == call["arguments"]
-        assert call["type"] == "function_call"
-        return call["arguments"]
-    if api == "messages":
-        if not answer.frames:
-            return json.dumps(answer.body["content"][-1]["input"])
-        deltas = [one["data"]["delta"] for one in answer.frames if "delta" in one["data"]]
-        return "".join(one.get("partial_json", "") for one in deltas)
-    if not answer.frames:
-        (call,) = answer.body["choices"][0]["message"]["tool_calls"]
-        return call["function"]["arguments"]
-    choices = [
-        choice
-        for frame in answer.frames
-        if frame["data"] != "[DONE]"
-        for choice in frame["data"]["choices"]
-    ]
-    made = [call for choice in choices for call in choice["delta"].get("tool_calls", ())]
-    return "".join(call["function"]["arguments"] for call in made)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.kb.gateway.live import Answer
+from tests.kb.gateway.answer import Answer
 
 OPENAI = {
     400: "invalid_request_error",

@@ -58,6 +58,16 @@ DOORS = {
 }
 
 
+def function_tool(api: str, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """A function of the client's own, as that API has it."""
+    if api == "messages":
+        return {"name": name, "input_schema": parameters}
+    function = {"name": name, "parameters": parameters}
+    if api == "responses":
+        return {"type": "function", **function}
+    return {"type": "function", "function": function}
+
+
 def frames(text: str) -> Iterator[dict[str, Any]]:
     """Server-sent events: `event` where one has a name, and `data`."""
     for block in text.split("\n\n"):
@@ -69,6 +79,18 @@ def frames(text: str) -> Iterator[dict[str, Any]]:
         data = fields["data"]
         fields["data"] = data if data == "[DONE]" else json.loads(data)
         yield fields
+
+
+def locators(value: Any) -> Iterator[dict[str, Any]]:
+    """Every locator in it, wherever it is."""
+    if isinstance(value, dict):
+        for name, inner in value.items():  # pyright: ignore[reportUnknownVariableType] JSON
+            if name == "locator":
+                yield inner
+            yield from locators(inner)
+    elif isinstance(value, list):
+        for inner in value:  # pyright: ignore[reportUnknownVariableType] JSON
+            yield from locators(inner)
 
 
 async def told(http: httpx.AsyncClient, door: Door, **request: Any) -> list[dict[str, Any]]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -15,7 +14,7 @@ from kb.worker import Worker
 from retrieval.query import Query
 from retrieval.scope import Scope
 from tests.kb.api.client import client_of
-from tests.kb.gateway.wire.recording import DOORS, told, whole
+from tests.kb.gateway.wire.recording import DOORS, locators, told, whole
 from tests.kb.gateway.wire.scripts import SEARCH, ScriptedGateway, finished, search
 from tests.kb.gateway.wire.server import make_app
 from tests.kb.teams import new_base, new_team, parts
@@ -48,18 +47,6 @@ async def client(
     app: FastAPI = make_app(service, ScriptedGateway(script))
     async with client_of(app, secret) as http:
         yield http
-
-
-def locators(value: Any) -> Iterator[dict[str, Any]]:
-    """Every one, wherever it is."""
-    if isinstance(value, dict):
-        for name, inner in value.items():  # pyright: ignore[reportUnknownVariableType] JSON
-            if name == "locator":
-                yield inner
-            yield from locators(inner)
-    elif isinstance(value, list):
-        for inner in value:  # pyright: ignore[reportUnknownVariableType] JSON
-            yield from locators(inner)
 
 
 @pytest.mark.parametrize("name", DOORS)

@@ -1,4 +1,4 @@
-"""A certificate that a server on this machine has made itself."""
+"""Certificates that servers of tests have made themselves."""
 
 from __future__ import annotations
 
@@ -11,15 +11,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-ADDRESS = IPv4Address("127.0.0.1")
 
-
-def write_certificate(file: Path) -> None:
-    """For `ADDRESS`, with its key before it."""
+def write_certificate(file: Path, host: str | IPv4Address) -> Path:
+    """For that host, with its key before it; the file again."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, str(ADDRESS))])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, str(host))])
     now = datetime.now(UTC)
-    address = x509.SubjectAlternativeName([x509.IPAddress(ADDRESS)])
+    named = x509.DNSName(host) if isinstance(host, str) else x509.IPAddress(host)
     signed = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -28,7 +26,7 @@ def write_certificate(file: Path) -> None:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(address, critical=False)
+        .add_extension(x509.SubjectAlternativeName([named]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -38,3 +36,4 @@ def write_certificate(file: Path) -> None:
         serialization.NoEncryption(),
     )
     file.write_bytes(secret + signed.public_bytes(serialization.Encoding.PEM))
+    return file
