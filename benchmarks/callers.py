@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -79,19 +80,23 @@ def in_turns(
     """Ask all questions each way, by so many clients at a time.
 
     So many questions of each client one way, the same ones the next way, and so on: whatever else
-    the machine does hits all ways alike.
+    the machine does hits all ways alike. Each turn another way begins, as those after it find in
+    the machine's caches what it has read.
     """
     callers = [[make() for _ in range(clients)] for make, _ in ways]
+    order = deque(range(len(ways)))
     try:
         with ThreadPoolExecutor(clients) as threads:
             for start in range(0, len(questions), clients * turn):
                 asked = questions[start : start + clients * turn]
                 shares = [share for n in range(clients) if (share := asked[n::clients])]
-                for (_, measured), mine in zip(ways, callers, strict=True):
+                for way in order:
+                    measured = ways[way][1]
                     began = perf_counter()
-                    for seconds in threads.map(_ask, mine, shares):
+                    for seconds in threads.map(_ask, callers[way], shares):
                         measured.seconds += seconds
                     measured.elapsed += perf_counter() - began
+                order.rotate(-1)
                 on_turn()
     finally:
         for mine in callers:

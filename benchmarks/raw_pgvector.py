@@ -16,7 +16,6 @@ from retrieval.postgres import KNOWLEDGE_BASE, TEAM
 from retrieval.ranking import MIN_CANDIDATES
 from retrieval.store import Vector
 from retrieval.stores.pgvector import (
-    EVERY_CHUNK,
     FEW,
     MIN_EF_SEARCH,
     _nearest,  # pyright: ignore[reportPrivateUsage] the very same SQL rather than a copy of it
@@ -37,15 +36,13 @@ class RawPgvector:
         self._settings = [TEAM, str(scope.team_id), KNOWLEDGE_BASE, str(scope.knowledge_base_id)]
         self._ids = {"team_id": scope.team_id, "knowledge_base_id": scope.knowledge_base_id}
         self._queries: dict[str, LiteralString] = {
-            name: _query(name, target.index.id)
-            for name in ("frequencies", "search_lexical", "read")
+            name: _query(name, target.index.id) for name in ("weigh", "search_lexical", "read")
         }
         self._queries["search_semantic"] = _nearest(target.index, "true")
 
     def search(self, question: str, vector: Vector, wanted: int) -> int:
         """Both legs, and both scores and the texts of the best; how many there are."""
         half, limit = HalfVector(vector), MIN_CANDIDATES
-        terms = bm25.query_terms(question)
         with self._conn.transaction():
             self._conn.execute(
                 "SELECT set_config(%s, %s, true), set_config(%s, %s, true),"
@@ -54,16 +51,12 @@ class RawPgvector:
                 [*self._settings, str(max(limit, MIN_EF_SEARCH))],
             )
             semantic = self._rows("search_semantic", vector=half, limit=limit, few=FEW)
-            frequencies = dict(self._rows("frequencies", terms=[EVERY_CHUNK, *terms]))
-            weights = bm25.query_weights(terms, frequencies, frequencies.pop(EVERY_CHUNK))
-            sparse = SparseVector(weights, TERM_SPACE)
             self._conn.execute("SET LOCAL enable_seqscan TO off")
-            lexical = self._rows(
-                "search_lexical",
-                weights=sparse,
-                rarest=bm25.rarest(frequencies, weights, bm25.CANDIDATE_BUDGET),
-                limit=limit,
-            )
+            terms = bm25.query_terms(question)
+            asked = {"asked": list(terms), "counts": list(terms.values())}
+            ((names, values, *_),) = self._rows("weigh", **asked, budget=bm25.CANDIDATE_BUDGET)
+            sparse = SparseVector(dict(zip(names, values, strict=True)), TERM_SPACE)
+            lexical = self._rows("search_lexical", limit=limit)
             ids = {row[0] for row in (*semantic, *lexical)}
             best = {"ids": list(ids), "best": wanted, "semantic": 0.5, "lexical": 0.5}
             return len(self._rows("read", vector=half, weights=sparse, **best))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any, LiteralString, cast
@@ -26,7 +26,7 @@ async def scoped(pool: Pool, scope: TeamScope) -> AsyncGenerator[Connection]:
     settings = scope_settings(scope)
     async with pool.connection() as conn:
         # Begun and scoped in one round trip; the connections are in autocommit mode.
-        await AsyncClientCursor(conn).execute(_begin(*settings), settings)
+        await AsyncClientCursor(conn).execute(f"BEGIN; {_assign(*settings)}", settings)
         try:
             yield conn
         except BaseException:
@@ -45,27 +45,34 @@ def scope_settings(scope: TeamScope) -> dict[str, str]:
 async def fetch(
     pool: Pool, settings: Mapping[str, str], query: LiteralString, parameters: Mapping[str, Any]
 ) -> list[tuple[Any, ...]]:
-    """A query's rows, read in a transaction of its own with these settings, in one round trip.
+    """A query's rows, read in a transaction of its own with these settings, in one round trip."""
+    (rows,) = await fetch_each(pool, settings, [query], parameters)
+    return rows
 
-    More round trips would cost more than many a query does: each wakes two processes.
+
+async def fetch_each(
+    pool: Pool,
+    settings: Mapping[str, str],
+    queries: Sequence[LiteralString],
+    parameters: Mapping[str, Any],
+) -> list[list[tuple[Any, ...]]]:
+    """The rows of each query, all read in one transaction with these settings, in one round trip.
+
+    More round trips would cost more than many a query does: each wakes two processes. Statements
+    sent together are one transaction, without being told so.
     """
     async with pool.connection() as conn:
         cursor = AsyncClientCursor(conn)
-        try:
-            await cursor.execute(
-                f"{_begin(*settings)}; {query}; COMMIT", {**settings, **parameters}
-            )
-            cursor.nextset()  # past BEGIN
-            cursor.nextset()  # past the settings
-            return await cursor.fetchall()
-        except BaseException:
-            if not conn.closed:
-                await conn.rollback()
-            raise
+        sent = "; ".join([_assign(*settings), *queries])
+        await cursor.execute(sent, {**settings, **parameters})
+        rows: list[list[tuple[Any, ...]]] = []
+        while cursor.nextset():  # past the settings first
+            rows.append(await cursor.fetchall())
+        return rows
 
 
 @lru_cache
-def _begin(*settings: str) -> LiteralString:
+def _assign(*settings: str) -> LiteralString:
     """Settings are named by our code, never by a caller of ours; their values are parameters."""
     assignments = ", ".join(f"set_config('{name}', %({name})s, true)" for name in settings)
-    return cast("LiteralString", f"BEGIN; SELECT {assignments}")
+    return cast("LiteralString", f"SELECT {assignments}")

@@ -25,7 +25,7 @@ from retrieval.chunk import Chunk
 from retrieval.filters import SECTION_SEPARATOR, Filter
 from retrieval.index import IndexVersion, VectorStorage
 from retrieval.metadata import as_json, from_json
-from retrieval.postgres import Connection, Pool, fetch, scope_settings, scoped
+from retrieval.postgres import Connection, Pool, fetch_each, scope_settings, scoped
 from retrieval.scope import Scope
 from retrieval.sql import load_queries
 from retrieval.store import (
@@ -207,36 +207,19 @@ class PgVectorStore:
         """The weights of the text's terms, and the scores."""
         if query.text is None:
             return None, {}
-        weights, frequencies = await self._query_weights(scope, index, query)
-        if not weights:
-            return weights, {}
         condition, parameters = compile_filter(filters)
-        rows = await self._fetch(
+        weighed, found = await self._fetch_each(
             scope,
             index,
-            _query("search_lexical", index.id, condition.as_string()),
-            {
-                **parameters,
-                "weights": SparseVector(weights, TERM_SPACE),
-                "rarest": bm25.rarest(frequencies, weights, bm25.CANDIDATE_BUDGET),
-                "limit": limit,
-            },
+            [
+                _query("weigh", index.id),
+                _query("search_lexical", index.id, condition.as_string()),
+            ],
+            {**parameters, **await _asked(query), "limit": limit},
             # The planner takes comparing two arrays for as cheap as comparing two numbers.
             {"enable_seqscan": "off"},
         )
-        return weights, _scores(rows)
-
-    async def _query_weights(
-        self, scope: Scope, index: IndexVersion, query: StoreQuery
-    ) -> tuple[dict[int, float], dict[int, int]]:
-        """The query's side of BM25, and how many chunks hold each of its terms."""
-        terms = await analyzed(bm25.query_terms, query.text or "", query.languages)
-        asked = {"terms": [EVERY_CHUNK, *terms]}
-        frequencies: dict[int, int] = dict(
-            await self._fetch(scope, index, _query("frequencies", index.id), asked)
-        )
-        chunks = frequencies.pop(EVERY_CHUNK, 0)
-        return bm25.query_weights(terms, frequencies, chunks), frequencies
+        return _weights(weighed), _scores(found)
 
     async def read(
         self,
@@ -250,7 +233,8 @@ class PgVectorStore:
     ) -> Reading:
         weights = None if query.found is None else query.found.term_weights
         if weights is None and query.text is not None:
-            weights, _ = await self._query_weights(scope, index, query)
+            weigh = _query("weigh", index.id)
+            weights = _weights(await self._fetch(scope, index, weigh, await _asked(query)))
         found = await self._fetch(
             scope,
             index,
@@ -260,7 +244,7 @@ class PgVectorStore:
                 if query.vector is None
                 else _literal(query.vector, index.settings.vector_storage),
                 "weights": None if weights is None else SparseVector(dict(weights), TERM_SPACE),
-                "ids": list(ids),
+                "ids": _array(ids),
                 "semantic": blend.semantic,
                 "lexical": blend.lexical,
                 "best": best,
@@ -314,9 +298,21 @@ class PgVectorStore:
         settings: Mapping[str, str] | None = None,
     ) -> list[Any]:
         """The rows of a query that names its scope; `settings` are PostgreSQL's, for it alone."""
+        (rows,) = await self._fetch_each(scope, index, [query], parameters, settings)
+        return rows
+
+    async def _fetch_each(
+        self,
+        scope: Scope,
+        index: IndexVersion,
+        queries: Sequence[LiteralString],
+        parameters: Mapping[str, Any],
+        settings: Mapping[str, str] | None = None,
+    ) -> list[list[Any]]:
+        """The same of several, of which one sees what the one before has set."""
         settings = {**scope_settings(scope), **(settings or {})}
         with _found(index):
-            return await fetch(self._pool, settings, query, {**_ids(scope), **parameters})
+            return await fetch_each(self._pool, settings, queries, {**_ids(scope), **parameters})
 
 
 @contextmanager
@@ -334,8 +330,7 @@ async def _exists(conn: Connection, index: IndexVersion) -> bool:
 
 
 async def _is_ours(conn: Connection, scope: Scope, index: IndexVersion) -> bool:
-    query = _query("frequencies", index.id)
-    rows = await conn.execute(query, {**_ids(scope), "terms": [EVERY_CHUNK]})
+    rows = await conn.execute(_query("is_ours", index.id), _ids(scope))
     return await rows.fetchone() is not None
 
 
@@ -492,6 +487,26 @@ def _stored(row: Sequence[Any]) -> StoredChunk:
         semantic=semantic,
         lexical=lexical,
     )
+
+
+async def _asked(query: StoreQuery) -> dict[str, Any]:
+    """What weighs the words of the query's text."""
+    terms = await analyzed(bm25.query_terms, query.text or "", query.languages)
+    return {
+        "asked": _array(terms),
+        "counts": _array(terms.values()),
+        "budget": bm25.CANDIDATE_BUDGET,
+    }
+
+
+def _weights(rows: Sequence[Any]) -> dict[int, float]:
+    ((terms, weights, *_),) = rows
+    return dict(zip(terms, weights, strict=True))
+
+
+def _array(numbers: Iterable[int]) -> str:
+    """In PostgreSQL's text form; psycopg takes each for what may have to be quoted."""
+    return f"{{{','.join(map(str, numbers))}}}"
 
 
 def _scores(rows: Iterable[tuple[int, float]]) -> dict[int, float]:

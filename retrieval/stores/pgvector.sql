@@ -171,10 +171,34 @@ ORDER BY w.number, c.position;
 SELECT coalesce(sum(chunks), 0) FROM {terms}
 WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND term = -1;
 
--- name: frequencies
-SELECT term, chunks FROM {terms}
-WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
-    AND term = ANY(%(terms)s);
+-- name: is_ours
+SELECT true FROM {terms}
+WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND term = -1;
+
+-- name: weigh
+-- The question's side of BM25 (`bm25.query_weights`, `bm25.rarest`), reckoned here to save a round
+-- trip. What follows in the same transaction finds it in settings.
+SELECT terms, weights,
+    set_config('kb.weights', format('{{%%s}}/1000000000', weights_text), true),
+    set_config('kb.rarest', format('{{%%s}}', rarest), true)
+FROM (
+    SELECT coalesce(array_agg(term), '{{}}') AS terms, coalesce(array_agg(weight), '{{}}') AS weights,
+        string_agg(term + 1 || ':' || weight, ',' ORDER BY term) AS weights_text,
+        string_agg(term::text, ',') FILTER (WHERE place = 1 OR total <= %(budget)s) AS rarest
+    FROM (
+        SELECT term, row_number() OVER rarest AS place, sum(chunks) OVER rarest AS total,
+            times * ln(1 + (every - chunks + 0.5::float8) / (chunks + 0.5::float8)) AS weight
+        FROM unnest(%(asked)s::integer[], %(counts)s::integer[])
+            WITH ORDINALITY AS asked (term, times, number)
+        JOIN {terms} USING (term)
+        CROSS JOIN (
+            SELECT chunks AS every FROM {terms}
+            WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND term = -1
+        ) AS all_chunks
+        WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND chunks > 0
+        WINDOW rarest AS (ORDER BY chunks, number ROWS UNBOUNDED PRECEDING)
+    ) AS weighed
+) AS question;
 
 -- name: search_semantic_by_graph
 SELECT id, embedding <#> %(vector)s AS distance FROM {chunks}
@@ -224,10 +248,11 @@ UNION ALL
 ({by_graph});
 
 -- name: search_lexical
-SELECT id, weights <#> %(weights)s AS distance FROM {words}
+-- A subquery is reckoned once, what stands beside a column for every row.
+SELECT id, weights <#> (SELECT current_setting('kb.weights')::sparsevec) AS distance FROM {words}
 WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
     AND kb.scope_team() = %(team_id)s AND kb.scope_knowledge_base() = %(knowledge_base_id)s
-    AND terms && %(rarest)s::integer[] AND {filter}
+    AND terms && current_setting('kb.rarest')::integer[] AND {filter}
 ORDER BY distance
 LIMIT %(limit)s;
 
@@ -242,7 +267,7 @@ FROM (
             -(w.weights <#> %(weights)s) AS lexical, c.item_name, c.char_start
         FROM {words} w JOIN {chunks} c USING (id)
         WHERE c.team_id = %(team_id)s AND c.knowledge_base_id = %(knowledge_base_id)s
-            AND w.id = ANY(%(ids)s)
+            AND w.id = ANY(%(ids)s::bigint[])
         OFFSET 0 -- or each score would be reckoned once more where it is named
     ) AS scored
     ORDER BY coalesce(%(semantic)s * semantic, 0) + coalesce(%(lexical)s * lexical, 0) DESC,
