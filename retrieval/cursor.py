@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields
 from hashlib import sha256
 
 from retrieval.query import InvalidQuery, Query
 from retrieval.target import Target
 
 MAX_DEPTH = 1000  # passages; both stores answer so many at once
+ALIKE = sorted(
+    {field.name for field in fields(Query)} - {"cursor", "num_results", "max_tokens", "explain"}
+)
 
 
 def place_of(cursor: str | None, query: Query, targets: Sequence[Target]) -> int:
@@ -43,10 +46,12 @@ def cursor_at(place: int, query: Query, targets: Sequence[Target]) -> str | None
 
 def _digest(query: Query, targets: Sequence[Target]) -> str:
     """The same for every page of one answer: pages may differ in size and in token budget."""
-    alike = replace(query, cursor=None, num_results=0, max_tokens=None, explain=False)
     said = json.dumps(
-        [asdict(alike), [str(target.index.version.id) for target in targets]],
+        [
+            {name: getattr(query, name) for name in ALIKE},
+            [str(target.index.version.id) for target in targets],
+        ],
         sort_keys=True,
-        default=str,
+        default=asdict,
     )
     return sha256(said.encode()).hexdigest()[:16]

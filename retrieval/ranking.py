@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from retrieval.alpha import alpha_of
+from retrieval.embedding.cached import embed_question
 from retrieval.fusion import Fusion, Key, OneLeg, Pool, ReciprocalRank, WeightedSum
 from retrieval.passage import Passage
 from retrieval.query import Query
@@ -94,7 +95,7 @@ class _Asked:
             return await asyncio.to_thread(
                 embed_with_hypothetical, embedder, query.text, query.hypothetical
             )
-        return await asyncio.to_thread(embedder.embed_query, query.text)
+        return await embed_question(embedder, query.text)
 
     @property
     def _text(self) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -13,6 +14,12 @@ from retrieval.embedding.models import EmbeddingModel
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+
+
+async def embed_question(embedder: Embedder, text: str) -> Vectors:
+    """`embed_query` on a thread; a vector that is remembered needs none."""
+    known = embedder.remembered(text) if isinstance(embedder, CachedEmbedder) else None
+    return await asyncio.to_thread(embedder.embed_query, text) if known is None else known
 
 
 class CachedEmbedder:
@@ -47,6 +54,15 @@ class CachedEmbedder:
             if len(self._known) > self._size:
                 self._known.popitem(last=False)
         return self._embed(text, mine) if known is mine else known.result()
+
+    def remembered(self, text: str) -> Vectors | None:
+        """The question's vector, where it is at hand."""
+        with self._lock:
+            known = self._known.get(text)
+            if known is None or not known.done():
+                return None
+            self._known.move_to_end(text)
+        return known.result()
 
     def count_tokens(self, text: str) -> int:
         return self._embedder.count_tokens(text)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event
@@ -7,7 +8,7 @@ from threading import Barrier, Event
 import numpy as np
 import pytest
 
-from retrieval.embedding.cached import CachedEmbedder
+from retrieval.embedding.cached import CachedEmbedder, embed_question
 from retrieval.embedding.embedder import EmbeddingUnavailable, Vectors
 from retrieval.embedding.fastembed_embedder import FastEmbedEmbedder
 from tests.retrieval.embedding.embedder_contract import EmbedderContract
@@ -92,3 +93,16 @@ def test_nobody_can_change_what_others_are_given(watched: Watched) -> None:
     vector = CachedEmbedder(watched, size=2).embed_query("door")
     with pytest.raises(ValueError, match="read-only"):
         vector[0] = 1
+
+
+async def test_a_question_that_is_remembered_needs_no_thread(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached = CachedEmbedder(watched, size=1)
+    first = await embed_question(cached, "door")
+    with monkeypatch.context() as patched:
+        patched.setattr(asyncio, "to_thread", None)
+        assert await embed_question(cached, "door") is first
+    await embed_question(cached, "other")
+    await embed_question(cached, "door")
+    assert watched.asked == ["door", "other", "door"]
