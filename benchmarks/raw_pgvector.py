@@ -17,7 +17,9 @@ from retrieval.ranking import MIN_CANDIDATES
 from retrieval.store import Vector
 from retrieval.stores.pgvector import (
     FEW,
+    LEAST_BUDGET,
     MIN_EF_SEARCH,
+    MOST_BUDGET,
     _nearest,  # pyright: ignore[reportPrivateUsage] the very same SQL rather than a copy of it
     _query,  # pyright: ignore[reportPrivateUsage]
 )
@@ -54,7 +56,9 @@ class RawPgvector:
             self._conn.execute("SET LOCAL enable_seqscan TO off")
             terms = bm25.query_terms(question)
             asked = {"asked": list(terms), "counts": list(terms.values())}
-            ((names, values, *_),) = self._rows("weigh", **asked, budget=bm25.CANDIDATE_BUDGET)
+            ((names, values, *_),) = self._rows(
+                "weigh", **asked, least_budget=LEAST_BUDGET, most_budget=MOST_BUDGET
+            )
             sparse = SparseVector(dict(zip(names, values, strict=True)), TERM_SPACE)
             lexical = self._rows("search_lexical", limit=limit)
             ids = {row[0] for row in (*semantic, *lexical)}

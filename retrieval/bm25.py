@@ -7,7 +7,7 @@ as in the published BEIR baselines (Anserini); IDF as in Lucene, never negative.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import log
 
 from retrieval.analysis import DEFAULT_LANGUAGE, Language, analyze, term_id
@@ -21,8 +21,6 @@ B = 0.4
 # On SciFact at 256 tokens nDCG@10 is 0.685 with the true average (96 terms), 0.687 with 100, and
 # stays between 0.679 and 0.687 from 25 to 400.
 TERMS_PER_TOKEN = 0.4
-
-CANDIDATE_BUDGET = 6_000  # chunks that the rarest query terms may bring in; see ARCHITECTURE.md
 
 
 def document_weights(
@@ -56,15 +54,3 @@ def query_weights(
         for term, count in terms.items()
         if frequencies.get(term)
     }
-
-
-def rarest(frequencies: Mapping[int, int], terms: Iterable[int], budget: int) -> list[int]:
-    """The rarest of `terms`, as many as together occur in `budget` chunks, and at least one."""
-    chosen: list[int] = []
-    total = 0
-    for term in sorted(terms, key=lambda term: frequencies[term]):
-        total += frequencies[term]
-        if chosen and total > budget:
-            break
-        chosen.append(term)
-    return chosen

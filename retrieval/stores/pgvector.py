@@ -48,6 +48,7 @@ QUERIES = load_queries(Path(__file__).with_name("pgvector.sql"))
 EVERY_CHUNK = -1  # the pseudo-term whose frequency is the number of chunks
 MIN_EF_SEARCH = 100  # recall@10 0.995 on 100,000 vectors; 40, the default, gives 0.985
 FEW = 1000  # chunks that pass a filter and are ranked exactly, without the graph
+LEAST_BUDGET, MOST_BUDGET = 1_000, 6_000  # a fifth of the chunks between; see ARCHITECTURE.md
 WRITTEN_AT_ONCE = 256  # chunks of one document
 MAX_EF_SEARCH = 1000  # pgvector's own limit
 RESCORED = 8  # times as many as are wanted, of those that are near by their bits
@@ -495,7 +496,8 @@ async def _asked(query: StoreQuery) -> dict[str, Any]:
     return {
         "asked": _array(terms),
         "counts": _array(terms.values()),
-        "budget": bm25.CANDIDATE_BUDGET,
+        "least_budget": LEAST_BUDGET,
+        "most_budget": MOST_BUDGET,
     }
 
 

@@ -176,17 +176,19 @@ SELECT true FROM {terms}
 WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND term = -1;
 
 -- name: weigh
--- The question's side of BM25 (`bm25.query_weights`, `bm25.rarest`), reckoned here to save a round
--- trip. What follows in the same transaction finds it in settings.
+-- The question's side of BM25 (`bm25.query_weights`), reckoned here to save a round trip, and the rarest
+-- terms: as many as together occur in the budget's number of chunks, and at least one. What follows
+-- in the same transaction finds both in settings.
 SELECT terms, weights,
     set_config('kb.weights', format('{{%%s}}/1000000000', weights_text), true),
     set_config('kb.rarest', format('{{%%s}}', rarest), true)
 FROM (
     SELECT coalesce(array_agg(term), '{{}}') AS terms, coalesce(array_agg(weight), '{{}}') AS weights,
         string_agg(term + 1 || ':' || weight, ',' ORDER BY term) AS weights_text,
-        string_agg(term::text, ',') FILTER (WHERE place = 1 OR total <= %(budget)s) AS rarest
+        string_agg(term::text, ',') FILTER (WHERE place = 1 OR total <= budget) AS rarest
     FROM (
         SELECT term, row_number() OVER rarest AS place, sum(chunks) OVER rarest AS total,
+            least(%(most_budget)s, greatest(%(least_budget)s, every / 5)) AS budget,
             times * ln(1 + (every - chunks + 0.5::float8) / (chunks + 0.5::float8)) AS weight
         FROM unnest(%(asked)s::integer[], %(counts)s::integer[])
             WITH ORDINALITY AS asked (term, times, number)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import pairwise
-from math import inf
 
 import pytest
 from hypothesis import given
@@ -16,7 +15,6 @@ from retrieval.bm25 import (
     inverse_document_frequency,
     query_terms,
     query_weights,
-    rarest,
 )
 from tests.retrieval.stores import reference_bm25
 
@@ -107,17 +105,3 @@ def test_one_language_is_no_matter_of_doubt(query: str, language: str) -> None:
     once = query_terms(query, [language])
     assert query_terms(query, [language, language]) == once
     assert once.keys() == document_weights(query, 256, language).keys()
-
-
-@given(frequencies=FREQUENCIES, budget=st.integers(0, 1500))
-def test_the_rarest_words_respect_the_budget(frequencies: dict[int, int], budget: int) -> None:
-    chosen = rarest(frequencies, frequencies, budget)
-    assert len(chosen) == len(set(chosen))
-    assert bool(chosen) is bool(frequencies), "there is always at least one word to look for"
-    total = sum(frequencies[term] for term in chosen)
-    assert total <= budget or len(chosen) == 1
-    left = frequencies.keys() - set(chosen)
-    commonest = max((frequencies[term] for term in chosen), default=0)
-    rarest_left = min((frequencies[term] for term in left), default=inf)
-    assert commonest <= rarest_left, "the rarest come first"
-    assert total + rarest_left > budget, "and nothing is left out that there was room for"

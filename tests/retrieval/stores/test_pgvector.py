@@ -14,10 +14,10 @@ from psycopg import errors, sql
 from psycopg.conninfo import make_conninfo
 
 from kb.postgres.pool import make_pool
-from retrieval import bm25
 from retrieval.filters import parse_filter
 from retrieval.postgres import Connection, Pool, scoped
 from retrieval.store import Store, Vector
+from retrieval.stores import pgvector
 from retrieval.stores.pgvector import EVERY_CHUNK, PgVectorStore
 from tests.retrieval.stores.makers import (
     Shelf,
@@ -251,7 +251,7 @@ async def test_a_common_word_brings_nothing_in_beyond_the_budget(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await shelf.put(make_document(), make_chunks(*["kettle"] * 8, "motor kettle", "motor"))
-    monkeypatch.setattr(bm25, "CANDIDATE_BUDGET", 5)
+    monkeypatch.setattr(pgvector, "MOST_BUDGET", 5)
     assert await shelf.by_words("kettle motor") == ["motor kettle", "motor"]
     assert len(await shelf.by_words("kettle")) == 9  # one word is always asked for
 
