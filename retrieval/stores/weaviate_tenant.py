@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -202,12 +203,18 @@ class Tenant:
 
     async def _ask(self, collection: str, ask: Callable[[Chunks], Awaitable[T]]) -> T:
         def of(client: WeaviateAsyncClient) -> Awaitable[T]:
-            return ask(client.collections.use(collection).with_tenant(self.name))
+            return ask(_collection(client, collection, self.name))
 
         try:
             return await self._connection.answer(of)
         except NotThere as exc:
             raise IndexNotFound(f"Index version {self._index.number} ({self._index.id}).") from exc
+
+
+@lru_cache(maxsize=256)
+def _collection(client: WeaviateAsyncClient, name: str, tenant: str) -> Chunks:
+    """Kept, because making one takes as long as some of the questions that it is asked."""
+    return client.collections.use(name, skip_argument_validation=True).with_tenant(tenant)
 
 
 async def _insert(
