@@ -16,7 +16,7 @@ from kb.wiring import make_live_sources, open_gateway
 from kb.worker import Worker
 from tests.certificates import write_certificate
 from tests.clients.desk import MODEL, TEXT, Desk
-from tests.kb.gateway.wire.server import served
+from tests.kb.gateway.served import served
 from tests.kb.teams import new_base, new_team, parts
 from tests.llm.scripted import scripted
 

@@ -14,7 +14,7 @@ from kb.service import Service
 from kb.settings import Settings
 from kb.wiring import make_live_sources
 from tests.certificates import write_certificate
-from tests.kb.gateway.wire.server import served
+from tests.kb.gateway.served import served
 
 
 @pytest.fixture(scope="session")

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, MutableMapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable, MutableMapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-import uvicorn
 from fastmcp import FastMCP
 from fastmcp.exceptions import ToolError
 
-Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+from tests.kb.gateway.served import Asgi, served
 
 
 @dataclass(frozen=True)
@@ -29,44 +28,20 @@ class Remote:
         return f"{self.scheme}://{host}:{self.port}{path}"
 
 
-class _Quiet(uvicorn.Server):
-    """Leaves the test process's signals alone."""
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield
-
-
 @asynccontextmanager
 async def serving(app: Asgi, *, certificate: Path | None = None) -> AsyncGenerator[Remote]:
-    """An ASGI app on a socket of its own; over TLS with a certificate, whose key is with it."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        scheme = "http" if certificate is None else "https"
-        remote = Remote(listener.getsockname()[1], scheme)
+    """An ASGI app that is to be asked over a network."""
+    requests: list[dict[str, str]] = []
 
-        async def remembering(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
-            if scope["type"] == "http":
-                remote.requests.append(
-                    {name.decode(): value.decode() for name, value in scope["headers"]}
-                )
-            await app(scope, receive, send)
+    async def remembering(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            requests.append({name.decode(): value.decode() for name, value in scope["headers"]})
+        await app(scope, receive, send)
 
-        config = uvicorn.Config(
-            remembering,
-            log_config=None,
-            timeout_graceful_shutdown=1,
-            ws="none",
-            ssl_certfile=certificate,
-        )
-        server = _Quiet(config)
-        running = asyncio.create_task(server.serve(sockets=[listener]))
-        while not server.started:
-            assert not running.done()
-            await asyncio.sleep(0.02)
-        yield remote
-        server.should_exit = True
-        await running
+    async with served(remembering, certificate=certificate, lifespan="auto") as origin:
+        split = urlsplit(origin)
+        assert split.port
+        yield Remote(split.port, split.scheme, requests)
 
 
 def toolbox(name: str = "toolbox") -> FastMCP[Any]:

@@ -10,8 +10,9 @@ from fastapi import FastAPI
 
 from kb.service import Service
 from tests.kb.api.client import client_of
+from tests.kb.gateway.served import served
 from tests.kb.gateway.wire.scripts import ScriptedGateway
-from tests.kb.gateway.wire.server import make_app, served
+from tests.kb.gateway.wire.server import make_app
 from tests.kb.teams import new_team
 
 

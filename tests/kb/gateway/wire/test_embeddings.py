@@ -21,8 +21,9 @@ from retrieval.embedding.embedder import Embedder, Vectors
 from retrieval.embedding.models import MODELS, EmbeddingModel
 from retrieval.embedding.registry import Registry
 from tests.kb.api.client import client_of
+from tests.kb.gateway.served import served
 from tests.kb.gateway.wire.scripts import ScriptedGateway
-from tests.kb.gateway.wire.server import make_app, served
+from tests.kb.gateway.wire.server import make_app
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
