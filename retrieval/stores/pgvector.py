@@ -49,6 +49,7 @@ EVERY_CHUNK = -1  # the pseudo-term whose frequency is the number of chunks
 MIN_EF_SEARCH = 100  # recall@10 0.995 on 100,000 vectors; 40, the default, gives 0.985
 FEW = 1000  # chunks that pass a filter and are ranked exactly, without the graph
 LEAST_BUDGET, MOST_BUDGET = 1_000, 6_000  # a fifth of the chunks between; see ARCHITECTURE.md
+FILTERED_BUDGET = 10_000  # most of these may not pass the filter
 WRITTEN_AT_ONCE = 256  # chunks of one document
 MAX_EF_SEARCH = 1000  # pgvector's own limit
 RESCORED = 8  # times as many as are wanted, of those that are near by their bits
@@ -216,7 +217,7 @@ class PgVectorStore:
                 _query("weigh", index.id),
                 _query("search_lexical", index.id, condition.as_string()),
             ],
-            {**parameters, **await _asked(query), "limit": limit},
+            {**parameters, **await _asked(query, filtered=filters is not None), "limit": limit},
             # The planner takes comparing two arrays for as cheap as comparing two numbers.
             {"enable_seqscan": "off"},
         )
@@ -490,14 +491,14 @@ def _stored(row: Sequence[Any]) -> StoredChunk:
     )
 
 
-async def _asked(query: StoreQuery) -> dict[str, Any]:
+async def _asked(query: StoreQuery, *, filtered: bool = False) -> dict[str, Any]:
     """What weighs the words of the query's text."""
     terms = await analyzed(bm25.query_terms, query.text or "", query.languages)
     return {
         "asked": _array(terms),
         "counts": _array(terms.values()),
-        "least_budget": LEAST_BUDGET,
-        "most_budget": MOST_BUDGET,
+        "least_budget": FILTERED_BUDGET if filtered else LEAST_BUDGET,
+        "most_budget": FILTERED_BUDGET if filtered else MOST_BUDGET,
     }
 
 
