@@ -13,11 +13,12 @@ INSTALL := UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never $(BIN)/uv pip install --q
 	--python $(BIN)/python --no-deps
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header
-LOCK := $(COMPILE) --overrides requirements/overrides.txt pyproject.toml --extra weaviate
+LOCK := $(COMPILE) --overrides requirements/overrides.txt pyproject.toml --extra weaviate \
+	--extra playground
 # Other people's clients of the chat APIs: their versions clash with each other.
 CLIENTS := .venv-clients-openai2/.made .venv-clients-openai3/.made
 
-.PHONY: help demo up test faults check fix bench bench-quality bench-chunking bench-hostile bench-ingest bench-pdf bench-speed bench-growth bench-gateway handbook lock clean
+.PHONY: help demo up playground notebooks test faults check fix bench bench-quality bench-chunking bench-hostile bench-ingest bench-pdf bench-speed bench-growth bench-gateway bench-playground handbook lock clean
 
 help: ## Show what there is to make
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,6 +28,12 @@ demo: .venv/.demo ## Ingest a handbook in five formats, ask it through three doo
 
 up: .venv/.kb ## Serve the REST API, the MCP door and a worker
 	$(BIN)/kb up
+
+playground: .venv/.dev ## Open the notebooks that tune chunking and retrieval, on the demo's handbook
+	$(BIN)/python -m examples.playground
+
+notebooks: .venv/.dev ## Write the same notebooks for Jupyter into .notebooks, each executed
+	$(BIN)/python -m examples.notebooks
 
 test: .venv/.dev $(CLIENTS) .weaviate/bin/weaviate-server tests/node/node_modules/.installed ## Run every test
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
@@ -71,6 +78,9 @@ bench-growth: .venv/.dev ## Speed and recall from 10,000 to 500,000 chunks; need
 bench-gateway: .venv/.dev ## What the chat APIs add to the time of the model's server
 	$(BIN)/python -m benchmarks.gateway
 
+bench-playground: .venv/.dev ## Time of the playground's pages and sliders on 2,000 chunks
+	$(BIN)/python -m benchmarks.playground_page
+
 handbook: .venv/.dev ## Rebuild the demo's documents from their source
 	$(BIN)/python -m examples.build_handbook
 
@@ -83,7 +93,7 @@ lock: .venv/.dev ## Resolve the dependencies anew into requirements/
 	$(COMPILE) requirements/clients-openai3.in --upgrade --output-file requirements/clients-openai3.txt
 
 clean: ## Remove what the other targets made
-	rm -rf .venv .venv-peers $(dir $(CLIENTS)) .weaviate .benchmarks tests/node/node_modules
+	rm -rf .venv .venv-peers $(dir $(CLIENTS)) .weaviate .benchmarks .notebooks .screenshots tests/node/node_modules
 
 .venv/.uv: requirements/bootstrap.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed; set PYTHON=..."; exit 1; }

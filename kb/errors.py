@@ -20,8 +20,11 @@ from kb.gateway.wire.errors import UnreadableArguments
 from kb.index_builds import IndexIsLive, IndexNotReady, NothingToRollBackTo
 from kb.item_names import InvalidItemName
 from kb.page_images import NoPageImages
+from kb.playground.app import PlaygroundNotInstalled
+from kb.playground.gate import ForeignOrigin
 from kb.reranking import InvalidRerankingModel
 from kb.schedules import InvalidSchedule
+from kb.star_metric import InvalidStarMetric
 from kb.store_migration import CountsDiffer
 from kb.vault import LinkInvalid
 from retrieval.analysis import UnknownLanguage
@@ -65,8 +68,11 @@ TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (NothingToRollBackTo, 409, "conflict"),
     (CountsDiffer, 409, "conflict"),
     (LinkInvalid, 403, "forbidden"),
+    (ForeignOrigin, 403, "forbidden"),
+    (PlaygroundNotInstalled, 404, "not_found"),
     (UnknownModel, 400, "bad_request"),
     (InvalidDimensions, 400, "bad_request"),
+    (InvalidStarMetric, 400, "bad_request"),
     (UnknownLanguage, 400, "bad_request"),
     (IngestError, 400, "bad_request"),
     (StoreNotConfigured, 400, "bad_request"),

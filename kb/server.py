@@ -63,6 +63,7 @@ async def serve(
             gateway,
             allowed_hosts=(*_own_hosts(settings, listener), *settings.allowed_hosts),
             allowed_origins=settings.allowed_origins,
+            own_url=own_url(settings, listener),
         )
         server = _Server(
             uvicorn.Config(
@@ -92,6 +93,15 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         yield
+
+
+def own_url(settings: Settings, listener: socket.socket) -> str:
+    """Where this machine reaches the server."""
+    port = listener.getsockname()[1]
+    if settings.host in {"0.0.0.0", "::"}:  # noqa: S104 asked whether it is, not listened on
+        return f"http://127.0.0.1:{port}"
+    name = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"http://{name}:{port}"
 
 
 def _own_hosts(settings: Settings, listener: socket.socket) -> list[str]:

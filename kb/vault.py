@@ -28,7 +28,8 @@ class LinkInvalid(ServiceError):
 
 
 class Vault:
-    """Encrypts what must be used again, and signs addresses that work without an API key."""
+    """Encrypts what must be used again, seals what others keep for us, and signs addresses that
+    work without an API key."""
 
     def __init__(self, secret: bytes) -> None:
         # Each use has a key of its own, so that nothing made for one can be passed off for another.
@@ -57,6 +58,21 @@ class Vault:
             return self._signer(purpose).loads(token, max_age=max_age_seconds)
         except BadSignature as exc:
             raise LinkInvalid from exc
+
+    def seal(self, purpose: str, text: str) -> str:
+        """For whoever keeps it for us and is not to read it, such as a browser."""
+        return self._sealer(purpose).encrypt(text.encode()).decode()
+
+    def unseal(self, purpose: str, token: str, *, max_age_seconds: int) -> str:
+        """What was sealed for this purpose. Raises `LinkInvalid`."""
+        try:
+            return self._sealer(purpose).decrypt(token.encode(), ttl=max_age_seconds).decode()
+        except InvalidToken as exc:
+            raise LinkInvalid from exc
+
+    def _sealer(self, purpose: str) -> Fernet:
+        key = sha256(f"sealed:{purpose}:".encode() + self._secret).digest()
+        return Fernet(base64.urlsafe_b64encode(key))
 
     def _signer(self, purpose: str) -> URLSafeTimedSerializer:
         return URLSafeTimedSerializer(

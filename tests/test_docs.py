@@ -16,6 +16,7 @@ from kb.service import Service
 from kb.settings import Settings
 from kb.wiring import make_live_sources
 from kb_mcp.server import Backend, make_server
+from playground.workplace import PlaygroundSettings
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -28,7 +29,8 @@ def test_every_setting_is_explained_and_in_the_readme(name: str) -> None:
 
 
 def test_the_readme_names_no_setting_that_is_not_there() -> None:
-    known = {f"KB_{name.upper()}" for name in Settings.model_fields}
+    fields = [*Settings.model_fields, *PlaygroundSettings.model_fields]
+    known = {f"KB_{name.upper()}" for name in fields}
     assert set(re.findall(r"KB_[A-Z0-9_]+", README)) <= known
 
 

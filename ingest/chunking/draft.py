@@ -24,8 +24,9 @@ LINE_TOKENS = 64  # kept free for a line that a language model writes; at most a
 class Draft:
     """Sizes are in tokens, counted without the special ones, which `limit` leaves room for.
 
-    `tokenizer` must neither truncate nor pad. Under the context `llm` every chunk leaves room for
-    the line that `ingest.context` puts before it.
+    `tokenizer` must neither truncate nor pad; `meter` is the document's, where its tokens are
+    counted already. Under the context `llm` every chunk leaves room for the line that
+    `ingest.context` puts before it.
     """
 
     def __init__(
@@ -35,9 +36,10 @@ class Draft:
         max_tokens: int,
         *,
         context: ChunkContext = "headers",
+        meter: TokenMeter | None = None,
     ) -> None:
         self.document = document
-        self.meter = TokenMeter(document.text, tokenizer)
+        self.meter = meter or TokenMeter(document.text, tokenizer)
         self._tokenizer = tokenizer
         self._special = len(tokenizer.encode("", add_special_tokens=True).ids)
         line = min(LINE_TOKENS, max_tokens // CONTEXT_SHARE) if context == "llm" else 0

@@ -42,6 +42,9 @@ from kb.gateway.wire.serving import ChatGateway
 from kb.indexing_jobs import IndexingJobs
 from kb.live_sources import LiveSources
 from kb.page_images import confined_renderer
+from kb.playground.app import make_playground
+from kb.playground.notebooks import PATH as PLAYGROUND_PATH
+from kb.playground.notebooks import Notebooks
 from kb.service import Service
 from kb.uploads import Uploads
 from kb_mcp.server import Backend, KnowledgeBaseEntry, make_app
@@ -59,8 +62,12 @@ def create_app(
     *,
     allowed_hosts: Sequence[str] = (),
     allowed_origins: Sequence[str] = (),
+    own_url: str | None = None,
 ) -> FastAPI:
-    """The app on an open service. Hosts and origins are what the MCP door accepts."""
+    """The app on an open service. Hosts and origins are what the MCP door accepts.
+
+    `own_url` is where it will answer: the playground asks there. Without it there is none.
+    """
     authenticator = Authenticator(service.pool)
     mcp = make_app(
         _mcp_backend(service, authenticator),
@@ -71,10 +78,11 @@ def create_app(
     )
 
     renderer = confined_renderer(max_bytes=live_sources.max_bytes)
+    notebooks = Notebooks()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        async with renderer, mcp.router.lifespan_context(mcp):
+        async with renderer, notebooks, mcp.router.lifespan_context(mcp):
             yield
 
     app = FastAPI(
@@ -123,6 +131,16 @@ def create_app(
         chat_models.router,
     ):
         app.include_router(router)
+    if own_url is not None:
+        playground = make_playground(
+            notebooks,
+            authenticator,
+            vault,
+            service.embedders,
+            url=own_url,
+            allowed_origins=allowed_origins,
+        )
+        app.mount(PLAYGROUND_PATH, playground)
     return app
 
 

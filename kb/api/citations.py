@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict
 
+from ingest.parsing.document import ParsedDocument
 from ingest.parsing.page_image import DEFAULT_SCALE, MAX_SCALE, MIN_SCALE
 from kb import citations
 from kb.api.caller import KeyFirst, KnowledgeBaseScope, Team, TheService
@@ -57,6 +58,12 @@ class CitedText(BaseModel):
         )
 
 
+class StructureBody(BaseModel):
+    """A version as its parser read it, which is what is cut into chunks."""
+
+    document: ParsedDocument
+
+
 async def _renderer(request: Request) -> PageRenderer:
     return request.app.state.page_renderer
 
@@ -97,6 +104,20 @@ async def get_text(
 ) -> PlainTextResponse:
     """Exactly the quoted text and nothing else, or without a span all that the version says."""
     return PlainTextResponse(await citations.read(service, scope, cited), headers=NOSNIFF)
+
+
+@router.get(VERSION + "/structure")
+async def get_structure(
+    scope: KnowledgeBaseScope, document_uuid: UUID, version_uuid: UUID, service: TheService
+) -> StructureBody:
+    """All that the version says, with what each part of it is: headings, paragraphs, tables."""
+    await service.read_text(scope, document_uuid, version_uuid, start=0, end=0)
+    cited = CitationUri(
+        knowledge_base_id=scope.knowledge_base_id,
+        document_id=document_uuid,
+        version_id=version_uuid,
+    )
+    return StructureBody(document=await citations.parsed_version(service, scope, cited))
 
 
 @router.get(

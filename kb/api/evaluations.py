@@ -10,13 +10,14 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from kb import evaluations
+from kb import evaluations, star_metric
 from kb.api.caller import KeyFirst, KnowledgeBaseScope, TheService
 from kb.api.paging import Links, Meta, Page
 from kb.api.retrieve import Reranking, RetrieveRequest, Understanding
 from kb.api.text import JsonObject, Text
 from kb.api.unset import OptionalText, OptionalUuid
 from kb.catalog.evaluations import Dataset, Run, RunStatus
+from kb.star_metric import StarMetric
 from retrieval.eval.compare import Comparison
 from retrieval.eval.dataset import MAX_QUESTIONS
 from retrieval.eval.question import Question
@@ -57,12 +58,11 @@ class DatasetRequest(BaseModel):
     """Give a dataset of that name these questions instead of its own. Its runs stay."""
 
 
-class RunRequest(BaseModel):
-    """Which dataset to ask, and how: the options of `/v1/{knowledge_base_uuid}/retrieve`."""
+class RunOptions(BaseModel):
+    """How questions are asked: the options of `/v1/{knowledge_base_uuid}/retrieve`."""
 
     model_config = ConfigDict(use_attribute_docstrings=True, extra="forbid")
 
-    evaluation_dataset_uuid: UUID
     num_results: Annotated[int, Field(ge=1, le=MAX_RESULTS)] = DEFAULT_RESULTS
     alpha: Annotated[float, Field(ge=0, le=1)] | None = None
     fusion: FusionMode = "weighted"
@@ -74,13 +74,36 @@ class RunRequest(BaseModel):
     min_score: float | None = None
     max_per_document: Annotated[int, Field(ge=1)] | None = None
     collapse_duplicates: bool = False
-    index_version_uuid: OptionalUuid = None
-    """Another index version than the live one."""
 
     def like(self) -> RetrievalQuery:
         """What each question is asked like. Raises `InvalidQuery`."""
-        options = self.model_dump(exclude={"evaluation_dataset_uuid"})
+        options = self.model_dump(include=set(RunOptions.model_fields))
         return RetrieveRequest.model_validate({**options, "query": "-"}).to_query()
+
+
+class RunRequest(RunOptions):
+    """Which dataset to ask, and how."""
+
+    evaluation_dataset_uuid: UUID
+    index_version_uuid: OptionalUuid = None
+    """Another index version than the live one."""
+
+
+class StarMetricBody(BaseModel):
+    """What runs are judged by."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True, extra="forbid")
+
+    name: Text
+    """A metric of the runs, as `ndcg@10` or `char_recall`."""
+
+    success_threshold: float | None = None
+    """The least that is good enough, or of `tokens` and `latency_ms` the most; null for none."""
+
+    @classmethod
+    def of(cls, star: StarMetric) -> StarMetricBody:
+        """One of them."""
+        return cls(name=star.name, success_threshold=star.success_threshold)
 
 
 class DatasetBody(BaseModel):
@@ -213,6 +236,12 @@ class RunList(BaseModel):
     meta: Meta
 
 
+class OneStarMetric(BaseModel):
+    """The envelope of one."""
+
+    star_metric: StarMetricBody
+
+
 class ResultList(BaseModel):
     """The envelope of a page."""
 
@@ -337,3 +366,18 @@ async def list_questions_of_evaluation_run(
         service, scope, evaluation_run_uuid, limit=page.limit, offset=page.offset
     )
     return ResultList(questions=found, links=page.links(total), meta=page.meta(total))
+
+
+@router.get("/star_metric")
+async def get_star_metric(scope: KnowledgeBaseScope, service: TheService) -> OneStarMetric:
+    """What the knowledge base's runs are judged by; `ndcg@10` alone until it is set."""
+    return OneStarMetric(star_metric=StarMetricBody.of(await star_metric.get(service, scope)))
+
+
+@router.put("/star_metric")
+async def set_star_metric(
+    scope: KnowledgeBaseScope, request: StarMetricBody, service: TheService
+) -> OneStarMetric:
+    """Judge the knowledge base's runs by this metric; a gate compares them with its threshold."""
+    star = StarMetric(name=request.name, success_threshold=request.success_threshold)
+    return OneStarMetric(star_metric=StarMetricBody.of(await star_metric.put(service, scope, star)))

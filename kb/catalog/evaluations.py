@@ -257,6 +257,20 @@ async def results(
     return [QuestionResult.model_validate(row[0]) async for row in cursor]
 
 
+async def star_metric(scope: Scope, conn: Connection) -> tuple[str, float | None] | None:
+    """What runs are judged by, and what is good enough; none where nothing was set."""
+    row = await (await conn.execute(QUERIES["star_metric"], _ids(scope))).fetchone()
+    return None if row is None else (row[0], row[1])
+
+
+async def set_star_metric(
+    scope: Scope, conn: Connection, *, name: str, success_threshold: float | None
+) -> None:
+    """Enter it, in the place of the one before."""
+    parameters = {**_ids(scope), "name": name, "success_threshold": success_threshold}
+    await conn.execute(QUERIES["set_star_metric"], parameters)
+
+
 async def texts(
     scope: Scope, conn: Connection, index: IndexVersion, item_names: Sequence[str]
 ) -> list[IndexedText]:

@@ -112,3 +112,13 @@ JOIN ledger l ON l.version_id = v.id AND l.index_version_id = %(index_version_id
 WHERE d.team_id = %(team_id)s AND d.knowledge_base_id = %(knowledge_base_id)s
     AND d.deleted_at IS NULL
 ORDER BY d.item_name, v.number;
+
+-- name: star_metric
+SELECT name, success_threshold FROM star_metrics
+WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s;
+
+-- name: set_star_metric
+INSERT INTO star_metrics (team_id, knowledge_base_id, name, success_threshold)
+VALUES (%(team_id)s, %(knowledge_base_id)s, %(name)s, %(success_threshold)s)
+ON CONFLICT (knowledge_base_id) DO UPDATE
+SET name = excluded.name, success_threshold = excluded.success_threshold;

@@ -86,6 +86,7 @@ def delete(
       kb eval run handbook "help desk" --alpha 0.3 --rerank
       kb eval run handbook --index-version 2
       kb eval run handbook --gate ndcg@10:0.7
+      kb eval run handbook --gate star
     """,
 )
 def run_dataset(
@@ -126,12 +127,16 @@ def run_dataset(
         str | None,
         typer.Option(
             metavar="METRIC[:LEAST]",
-            help="Exit with 1 when the metric is under LEAST, or worse than in the run before.",
+            help="Exit with 1 when the metric is under LEAST, or worse than in the run before;"
+            " `star` is the knowledge base's star metric with its threshold.",
         ),
     ] = None,
+    settings: given.SettingsFile = None,
     json: given.Json = False,
 ) -> None:
     """Ask a dataset's questions and measure the answers, beside those of the run before.
+
+    --settings takes the place of the options that say how questions are asked.
 
     With --gate it exits with 1 when the metric is worse by more than noise: when the 95 % interval
     of the difference, question by question, does not hold 0.
@@ -143,6 +148,17 @@ def run_dataset(
     from retrieval.understanding.understanding import Understanding
 
     async def work() -> int:  # in there, a wrong option is one sentence
+        if settings is not None:
+            from kb.cli.settings_file import read_settings
+
+            return await evaluations.run(
+                knowledge_base,
+                dataset,
+                like=read_settings(settings).like,
+                number=index_version,
+                gate=gate,
+                as_json=json,
+            )
         like = Query(
             text="-",
             alpha=alpha,
@@ -162,6 +178,26 @@ def run_dataset(
         )
 
     run(work())
+
+
+@app.command(epilog="Example: kb eval star handbook recall@5 --threshold 0.8")
+def star(
+    knowledge_base: given.KnowledgeBase,
+    metric: Annotated[
+        str | None, typer.Argument(help="Metric, as recall@5; shows the one that is set.")
+    ] = None,
+    *,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="The least that is good enough; of tokens and milliseconds the most."),
+    ] = None,
+    json: given.Json = False,
+) -> None:
+    """Set what the knowledge base's runs are judged by: its star metric, for `--gate star`."""
+    from kb.cli import evaluations
+    from kb.cli.session import run
+
+    run(evaluations.star(knowledge_base, metric, threshold=threshold, as_json=json))
 
 
 @app.command(epilog="Example: kb eval compare 0192e4a7-... 0192e4b1-... --star recall@5")

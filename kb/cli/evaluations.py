@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
 from uuid import UUID
 
@@ -11,12 +11,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from kb import evaluations
+from kb import evaluations, star_metric
 from kb.catalog.errors import NotFound
 from kb.catalog.evaluations import Dataset, Run
 from kb.cli.following import follow_documents
 from kb.cli.indexes import numbered
 from kb.cli.session import Session, err, fail, out, session, tell
+from kb.star_metric import StarMetric
 from retrieval.eval import beir
 from retrieval.eval.compare import Change, Comparison, Shift
 from retrieval.eval.dataset import read_questions
@@ -28,15 +29,6 @@ from retrieval.understanding.understanding import Understanding
 
 LISTED_RUNS = 20
 SHOWN_QUESTIONS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """What a run must not fall below, and in what it must not be worse than the run before."""
-
-    metric: str
-    least: float | None
-    """The most that is allowed, of tokens and milliseconds."""
 
 
 async def add(knowledge_base: str, path: Path, *, name: str | None, replace: bool) -> None:
@@ -100,9 +92,10 @@ async def run(
     as_json: bool,
 ) -> int:
     """Ask its questions; 1 when the gate is shut."""
-    shut = None if gate is None else _read_gate(gate)
     async with session() as s:
         scope = await s.service.find_knowledge_base(s.team, knowledge_base)
+        wanted = await star_metric.get(s.service, scope)
+        shut = None if gate is None else _read_gate(gate, wanted)
         found = await _dataset(s, scope, knowledge_base, dataset)
         index = None if number is None else (await numbered(s, scope, number)).version.id
         before = await evaluations.newest_done(s.service, scope, found.id)
@@ -119,7 +112,8 @@ async def run(
             fail(done.error or "")
         if done.asked == 0:
             fail("None of the questions has its gold in the documents any more.")
-        star = star_of(done.metrics, shut and shut.metric)
+        star = shut.name if shut else wanted.name
+        star = star_of(done.metrics, star if shut or star in done.metrics else None)
         compared = None
         if before is not None:
             compared = await _compared(s, scope, before, done, star)
@@ -130,6 +124,28 @@ async def run(
     else:
         _show_run(done, compared)
     return 0 if shut is None else _pass(shut, done, compared)
+
+
+async def star(
+    knowledge_base: str, metric: str | None, *, threshold: float | None, as_json: bool
+) -> None:
+    """Show what runs are judged by, or set it."""
+    if metric is None and threshold is not None:
+        fail("Name the metric that the threshold is of.")
+    async with session() as s:
+        scope = await s.service.find_knowledge_base(s.team, knowledge_base)
+        if metric is None:
+            found = await star_metric.get(s.service, scope)
+        else:
+            wanted = StarMetric(name=metric, success_threshold=threshold)
+            found = await star_metric.put(s.service, scope, wanted)
+    if as_json:
+        out.print_json(data=asdict(found))
+        return
+    least = found.success_threshold
+    demanded = "no threshold" if least is None else f"threshold {least:g}"
+    out.print(f"Star metric of {escape(knowledge_base)}: {found.name}, {demanded}")
+    out.print(f"Hold runs to it:  kb eval run {escape(knowledge_base)} --gate star")
 
 
 async def compare(before: UUID, after: UUID, *, star: str | None, as_json: bool) -> None:
@@ -248,19 +264,22 @@ async def _compared(
         return None
 
 
-def _read_gate(given: str) -> Gate:
+def _read_gate(given: str, star: StarMetric) -> StarMetric:
+    """What a run must not fall below, and in what it must not be worse than the run before."""
+    if given == "star":
+        return star
     metric, _, least = given.partition(":")
     try:
-        return Gate(metric, float(least) if least else None)
+        return StarMetric(name=metric, success_threshold=float(least) if least else None)
     except ValueError:
         fail(f"--gate is METRIC or METRIC:LEAST, with a number; {least!r} is none.")
 
 
-def _pass(gate: Gate, done: Run, compared: Comparison | None) -> int:
+def _pass(gate: StarMetric, done: Run, compared: Comparison | None) -> int:
     """0 when the metric is good enough and not worse than before."""
-    metric, mean = gate.metric, done.estimates[gate.metric].mean
-    if gate.least is not None and (mean > gate.least if metric in COSTS else mean < gate.least):
-        err.print(f"[red]Gate:[/] {metric} is {mean:.4g}, demanded {gate.least:g}.")
+    metric, mean = gate.name, done.estimates[gate.name].mean
+    if not gate.passes(mean):
+        err.print(f"[red]Gate:[/] {metric} is {mean:.4g}, demanded {gate.success_threshold:g}.")
         return 1
     if compared is None:
         tell("There is no earlier run with the same questions to hold it against.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -32,6 +32,7 @@ def list_all(knowledge_base: given.KnowledgeBase, json: given.Json = False) -> N
     \b
       kb index build handbook --strategy semantic
       kb index build handbook --max-chunk-size 128 --promote
+      kb index build handbook --settings handbook-settings.json
     """
 )
 def build(
@@ -50,6 +51,7 @@ def build(
     store: given.OptionalStore = None,
     vector_storage: given.OptionalVectorStorage = None,
     language: given.OptionalLanguage = None,
+    settings: given.SettingsFile = None,
     promote: Annotated[
         bool, typer.Option("--promote", help="Let it answer the queries once it is ready.")
     ] = False,
@@ -58,7 +60,8 @@ def build(
     """Build an index version beside the live one, which goes on answering.
 
     Without chunk options documents are cut as in the live one; with any, the strategy stays unless
-    it is named, and the rest have their defaults. Exits with 1 when the new one lacks documents
+    it is named, and the rest have their defaults. What --settings says is taken where no option
+    says otherwise. Exits with 1 when the new one lacks documents
     that the live one has.
     """
     from kb.cli import indexes
@@ -75,19 +78,23 @@ def build(
         min_chunk_size=min_chunk_size,
         context=context,
     )
-    run(
-        indexes.build(
-            knowledge_base,
-            chunking=chunking,
-            model=model,
-            dimensions=dimensions,
-            store=store,
-            vector_storage=vector_storage,
-            language=language,
-            promote=promote,
-            wait=wait,
-        )
-    )
+
+    async def work() -> int:  # in there, a wrong file is one sentence
+        options: dict[str, Any] = {
+            "chunking": chunking,
+            "model": model,
+            "dimensions": dimensions,
+            "store": store,
+            "vector_storage": vector_storage,
+            "language": language,
+        }
+        if settings is not None:
+            from kb.cli.settings_file import read_settings
+
+            options = read_settings(settings).where_not(options)
+        return await indexes.build(knowledge_base, **options, promote=promote, wait=wait)
+
+    run(work())
 
 
 @app.command()

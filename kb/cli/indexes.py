@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import UUID
 
 from rich.markup import escape
 from rich.table import Table
@@ -51,7 +52,7 @@ async def build(
     knowledge_base: str,
     *,
     chunking: ChunkChoice,
-    model: str | None = None,
+    model: str | UUID | None = None,
     dimensions: int | None = None,
     store: StoreName | None = None,
     vector_storage: VectorStorage | None = None,
@@ -64,7 +65,10 @@ async def build(
         scope = await s.service.find_knowledge_base(s.team, knowledge_base)
         live = (await s.service.index_version(scope)).settings
         models = s.service.embedders.models
-        named = None if model is None else models.by_id(model)
+        if isinstance(model, UUID):
+            named = models.by_uuid(model)
+        else:
+            named = None if model is None else models.by_id(model)
         embedding_model = models.instead_of(live.embedding_model, named, dimensions)
         settings = replace(
             live,

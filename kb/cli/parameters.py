@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -20,6 +21,15 @@ Alpha = Annotated[
         help="0 matches words only, 1 meaning only; 0.5 by default, and 0.35 for texts in languages"
         " that the embedding model was not trained to read.",
         show_default=False,
+    ),
+]
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--settings",
+        exists=True,
+        dir_okay=False,
+        help="A settings file of the playground, JSON or TOML.",
     ),
 ]
 NumResults = Annotated[

@@ -12,7 +12,9 @@ from psycopg import OperationalError
 from psycopg_pool import PoolTimeout
 
 from kb.cli.session import err, fail, log_to_terminal, out, read_settings, tell
-from kb.server import bind, serve
+from kb.playground.app import is_installed
+from kb.playground.notebooks import PATH
+from kb.server import bind, own_url, serve
 from kb.wiring import open_database, open_weaviate
 from retrieval.errors import ServiceError
 from retrieval.index import StoreName
@@ -29,9 +31,7 @@ def up(*, host: str | None, port: int | None, store: StoreName | None = None) ->
         listener = bind(settings)
     except OSError as exc:
         fail(f"Cannot listen on {settings.host}:{settings.port} ({exc.strerror}); try --port 0.")
-    bound = listener.getsockname()[1]
-    name = f"[{settings.host}]" if ":" in settings.host else settings.host
-    url = f"http://{'127.0.0.1' if settings.host in ('0.0.0.0', '::') else name}:{bound}"  # noqa: S104
+    url = own_url(settings, listener)
 
     def on_ready(first_key: str | None) -> None:
         _greet(url, first_key)
@@ -65,4 +65,6 @@ def _greet(url: str, first_key: str | None) -> None:
         out.print(f"Your API key, shown this once: [bold]{first_key}[/]", soft_wrap=True)
     else:
         out.print("Make an API key with: kb key create")
+    if is_installed():
+        out.print(f"Playground: {url}{PATH}", soft_wrap=True)
     out.print("MCP: " + json.dumps(config), soft_wrap=True, markup=False)

@@ -18,6 +18,13 @@ from retrieval.retrieval import Retrieval
 
 AT_ONCE = 4
 DEPTHS = (1, 3, 5, 10, 20, 50, 100)
+METRICS = (
+    *(f"{name}@{depth}" for depth in DEPTHS for name in ("recall", "precision", "ndcg")),
+    *("mrr", "map"),
+    *("char_recall", "char_precision", "char_iou", "precision_omega"),
+    *("tokens", "latency_ms"),
+)
+"""What a run can have figures of: those that its depth and its gold allow."""
 
 Answer = Callable[[Query], Awaitable[Retrieval]]
 """The read path, whatever it is made of."""

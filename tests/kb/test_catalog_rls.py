@@ -30,7 +30,7 @@ CATALOG = {
     *("teams", "api_keys", "knowledge_bases", "index_versions", "data_sources", "documents"),
     *("document_versions", "canonical_texts", "indexing_jobs", "ledger", "ledger_stages"),
     *("job_sources", "job_items", "job_documents", "source_items", "source_chunking"),
-    *("evaluation_datasets", "evaluation_runs", "evaluation_results"),
+    *("evaluation_datasets", "evaluation_runs", "evaluation_results", "star_metrics"),
     *("vectors_under_way", "context_lines", "failed_contents", "schedules", "uploads"),
 }
 # Bookkeeping that belongs to no team: migrations, and the queue, which holds ids only.
@@ -67,6 +67,7 @@ FURTHER_ROWS: tuple[LiteralString, ...] = (
     " FROM kb.evaluation_datasets d, kb.index_versions i",
     "INSERT INTO kb.evaluation_results SELECT id, 1, team_id, knowledge_base_id, '{}'"
     " FROM kb.evaluation_runs",
+    "INSERT INTO kb.star_metrics SELECT id, team_id, 'mrr', 0.5 FROM kb.knowledge_bases",
     "INSERT INTO kb.uploads SELECT id::text, team_id, 'name', sha256, 1 FROM kb.document_versions",
 )
 

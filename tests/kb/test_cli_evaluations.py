@@ -134,3 +134,56 @@ def test_mistakes_are_one_sentence(home: Path) -> None:
         assert says in one_line(call_kb(home, *arguments, status=1).stderr)
     metric = call_kb(home, "eval", "run", "wood", "mistakes", "--gate", "bleu", status=1).stderr
     assert "'bleu', only recall@1" in metric
+
+
+def test_the_star_metric_is_set_shown_and_gates_runs(home: Path) -> None:
+    call_kb(home, "eval", "add", "wood", home / "animals.jsonl", "--name", "starred")
+    assert "ndcg@10, no threshold" in call_kb(home, "eval", "star", "wood").stdout
+    refused = call_kb(home, "eval", "star", "wood", "bleu", status=1).stderr
+    assert "No run can be judged by this" in one_line(refused)
+    assert (
+        "Name the metric"
+        in call_kb(home, *("eval", "star", "wood", "--threshold", "1"), status=1).stderr
+    )
+    call_kb(home, "eval", "star", "wood", "recall@1", "--threshold", "0.9")
+    shown = json.loads(call_kb(home, "eval", "star", "wood", "--json").stdout)
+    assert shown == {"name": "recall@1", "success_threshold": 0.9}
+
+    starred = ("eval", "run", "wood", "starred", "--gate", "star")
+    call_kb(home, *starred, "--alpha", "0.5")
+    low = call_kb(home, *starred, "--filters", FOX_ONLY, status=1).stderr
+    assert "recall@1 is 0.125, demanded 0.9" in low
+
+    call_kb(home, "eval", "star", "wood", "recall@1")
+    call_kb(home, *starred)
+    fallen = call_kb(home, *starred, "--filters", FOX_ONLY, status=1).stderr
+    assert "recall@1 went from 1 to 0.125" in fallen
+    call_kb(home, "eval", "delete", "wood", "starred", "--yes")
+
+
+def test_a_settings_file_says_how_to_cut_and_how_to_ask(home: Path) -> None:
+    call_kb(home, "eval", "add", "wood", home / "animals.jsonl", "--name", "by file")
+    path = home / "winner.json"
+    cut = {"chunking_algorithm": "fixed", "chunking_options": {"max_chunk_size": 120}}
+    path.write_text(json.dumps({"index_version": cut, "retrieve": {"alpha": 0.2}}))
+    call_kb(home, "index", "build", "wood", "--settings", path, "--overlap", "20")
+    versions = json.loads(call_kb(home, "index", "list", "wood", "--json").stdout)
+    built = versions[-1]
+    assert built["chunking_algorithm"] == "CHUNKING_ALGORITHM_FIXED_LENGTH"
+    options = built["chunking_options"]
+    assert (options["max_chunk_size"], options["overlap"]) == (120, 20)
+    number = str(built["number"])
+    done = json.loads(
+        call_kb(
+            home,
+            *("eval", "run", "wood", "by file", "--settings", path, "--json"),
+            *("--index-version", number),
+        ).stdout
+    )
+    assert (done["options"]["alpha"], done["index_version"]) == (0.2, built["number"])
+    path.write_text('{"retrieve": {"alpha": 7}}')
+    for command in (("index", "build", "wood"), ("eval", "run", "wood")):
+        said = one_line(call_kb(home, *command, "--settings", path, status=1).stderr)
+        assert "winner.json is no settings file: retrieve.alpha" in said
+    call_kb(home, "index", "discard", "wood", number)
+    call_kb(home, "eval", "delete", "wood", "by file", "--yes")

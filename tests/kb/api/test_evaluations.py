@@ -167,3 +167,17 @@ def test_a_run_takes_every_option_of_retrieve() -> None:
     of_one_question = {"query", "cursor", "explain"}
     options = RetrieveRequest.model_fields.keys() - of_one_question
     assert RunRequest.model_fields.keys() - {"evaluation_dataset_uuid"} == options
+
+
+async def test_a_star_metric_is_set_and_shown(api: Api, base: UUID) -> None:
+    path = f"{BASE}/{base}/star_metric"
+    usual = {"star_metric": {"name": "ndcg@10", "success_threshold": None}}
+    assert await api.ok("GET", path) == usual
+    chosen = {"name": "char_recall", "success_threshold": 0.8}
+    assert await api.ok("PUT", path, json=chosen) == {"star_metric": chosen}
+    await api.refused(400, "PUT", path, json={"name": "bleu"})
+    assert await api.ok("GET", path) == {"star_metric": chosen}
+    assert await api.ok("PUT", path, json={"name": "tokens"}) == {
+        "star_metric": {"name": "tokens", "success_threshold": None}
+    }
+    await api.refused(404, "GET", f"{BASE}/{uuid4()}/star_metric")

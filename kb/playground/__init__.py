@@ -1,0 +1,1 @@
+"""The playground's notebooks served behind the same keys as the API."""
