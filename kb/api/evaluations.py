@@ -92,7 +92,11 @@ class RunRequest(RunOptions):
 class StarMetricBody(BaseModel):
     """What runs are judged by."""
 
-    model_config = ConfigDict(use_attribute_docstrings=True, extra="forbid")
+    model_config = ConfigDict(
+        use_attribute_docstrings=True,
+        extra="forbid",
+        json_schema_extra={"examples": [{"name": "ndcg@10", "success_threshold": 0.7}]},
+    )
 
     name: Text
     """A metric of the runs, as `ndcg@10` or `char_recall`."""
