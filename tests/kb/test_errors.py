@@ -40,6 +40,9 @@ KINDS = sorted(
 )
 STATUS = {
     "Unauthorized": 401,
+    "ForeignOrigin": 403,
+    "InvalidStarMetric": 400,
+    "PlaygroundNotInstalled": 404,
     "NotFound": 404,
     "IndexNotFound": 404,
     "NoSuchPage": 404,
