@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -32,8 +33,10 @@ from tests.retrieval.stores.weaviate_program import weaviate_program
 
 def pytest_configure() -> None:
     """A worker process of the tests inherits the width of a terminal that it does not have, and a
-    console keeps for good the width that it finds when it is made."""
+    console keeps for good the width that it finds when it is made. A shell has what it starts in
+    the background ignore Ctrl-C, which the programs that tests start would inherit."""
     os.environ["COLUMNS"] = PLAIN["COLUMNS"]
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -71,10 +71,7 @@ def _drop_furniture(root: Any) -> None:
         if element.tag in ("html", "body", "head") or element.getparent() is None:
             continue
         if element.tag in _NEVER_SHOWN or _is_hidden(element) or _is_furniture(element):
-            try:
-                element.drop_tree()
-            except ValueError as exc:  # what follows it holds characters that XML does not have
-                raise CorruptDocument from exc
+            element.drop_tree()
 
 
 def _is_hidden(element: Any) -> bool:

@@ -7,11 +7,13 @@ lxml has no type stubs; what it returns is `Any`, here and nowhere else by infer
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from lxml import etree, html
 
 TreeError: type[Exception] = etree.LxmlError
+_NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 def xml_tree(data: bytes) -> Any:
@@ -37,14 +39,21 @@ def local_name(node: Any) -> str:
 
 
 def html_tree(text: str) -> Any:
-    """The root of an HTML page, comments left out; None where there is nothing in it."""
+    """The root of an HTML page, comments left out; None where there is nothing in it.
+
+    Characters that XML does not have are left out too, written as they are or by their number: lxml
+    reads them and then refuses to move them.
+    """
     parser = html.HTMLParser(
         encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True, huge_tree=False
     )
     try:
-        return html.document_fromstring(text.encode(), parser=parser)
+        root = html.document_fromstring(text.encode(), parser=parser)
     except etree.ParserError:
         return None
+    for node in elements(root):
+        node.text, node.tail = _in_xml(node.text), _in_xml(node.tail)
+    return root
 
 
 def html_text(root: Any) -> str:
@@ -55,3 +64,7 @@ def html_text(root: Any) -> str:
 def elements(root: Any) -> list[Any]:
     """Every element from the root down, in order, as a list that outlives changes to the tree."""
     return list(root.iter(etree.Element))
+
+
+def _in_xml(text: str | None) -> str | None:
+    return text and _NOT_XML.sub("", text)

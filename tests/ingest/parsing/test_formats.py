@@ -121,6 +121,10 @@ class TestHtml:
         page = "<meta charset=iso-8859-2><p>Zażółć gęślą jaźń".encode("iso-8859-2")
         assert html.parse(page).text == "Zażółć gęślą jaźń"
 
+    def test_leaves_out_characters_that_xml_does_not_have(self) -> None:
+        page = b"<p>one<nav>way</nav>\x01two&#31;\xef\xbf\xbethree</p>"
+        assert html.parse(page).text == "onetwothree"
+
 
 class TestDocx:
     def test_finds_headings_lists_and_tables_in_place(self) -> None:

@@ -8,12 +8,12 @@ import zipfile
 import zlib
 from collections.abc import AsyncIterator, Iterator
 
-import psutil
 import pytest
 
 from benchmarks import attacks
 from ingest.parsing.errors import CorruptDocument, DocumentTooLarge, EmptyDocument, ParseError
 from ingest.parsing.jail import ParserJail
+from tests.ingest.parsing.under_way import under_way
 
 READ = {
     "outside.xml": "and text",
@@ -68,8 +68,6 @@ def test_the_quine_is_an_archive_of_just_itself(files: dict[str, bytes]) -> None
 async def test_it_is_read_or_refused_and_leaves_nothing(
     jail: ParserJail, files: dict[str, bytes], listener: socket.socket, name: str
 ) -> None:
-    await jail.start()
-    before = set(psutil.Process().children(recursive=True))
     if name in READ:
         document = await jail.parse(files[name], name=name)
         assert READ[name] in document.text
@@ -77,6 +75,6 @@ async def test_it_is_read_or_refused_and_leaves_nothing(
         with pytest.raises(ParseError) as raised:
             await jail.parse(files[name], name=name)
         assert type(raised.value) is REFUSED[name]
-    assert set(psutil.Process().children(recursive=True)) <= before
+    assert under_way() == []
     with pytest.raises(TimeoutError):
         listener.accept()

@@ -8,7 +8,6 @@ import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from ingest.parsing.document import ParsedDocument
@@ -26,6 +25,7 @@ from tests.ingest.parsing import document_samples, samples
 from tests.ingest.parsing.data_samples import compound_file
 from tests.ingest.parsing.document_samples import packed
 from tests.ingest.parsing.installed import needs_libreoffice
+from tests.ingest.parsing.under_way import under_way
 
 RTF = rb"""{\rtf1\ansi\ansicpg1252{\stylesheet{\s0 Normal;}{\s1\outlinelevel0 heading 1;}}
 \pard\s1\outlinelevel0 Lids\par
@@ -145,9 +145,7 @@ async def test_the_limits_of_a_parse_hold_for_it(
         await jail.start()
         with pytest.raises(error):
             await jail.parse(RTF, name="lids.rtf")
-        (nursery,) = psutil.Process().children()[-1:]
-        assert nursery.children() == []
-    assert not any("soffice" in one.name() for one in psutil.Process().children(recursive=True))
+        assert under_way() == []
 
 
 @needs_libreoffice

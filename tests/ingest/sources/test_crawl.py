@@ -474,7 +474,7 @@ async def test_no_failure_of_a_page_ends_the_crawl(site: Site) -> None:
     )
     site.routes["/binary"] = Reply(bytes(range(256)) * 9)
     site.routes["/last"] = page()
-    fetcher = local_fetcher(body_bytes=2_000_000, total_seconds=0.5)
+    fetcher = local_fetcher(body_bytes=2_000_000, total_seconds=3)
     found = await outcomes(site, fetcher=fetcher)
     assert pages(site, found) == ["/", "/last"]
     assert refused(site, found) == {

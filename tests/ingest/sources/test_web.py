@@ -137,7 +137,7 @@ async def test_what_may_be_back_tomorrow_has_failed(site: Site) -> None:
         site.routes[path] = Reply(status=status)
     site.routes["/drip"] = Reply(raw=drip())
     site.routes["/cut"] = Reply(raw=[b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n"])
-    fetcher = local_fetcher(Names(nowhere=[[]]), total_seconds=0.5)
+    fetcher = local_fetcher(Names(nowhere=[[]]), total_seconds=3)
     some = await items(a_source(site, fetcher=fetcher, scope="SUBDOMAINS"))
     assert by_path(site, errors(some, Failed)) == {
         **dict.fromkeys(statuses, UnexpectedStatus),
