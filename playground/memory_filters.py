@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from operator import ge, gt, le, lt
 from typing import Any
 
+from retrieval.built_in_fields import built_in_fields
 from retrieval.chunk import Chunk
-from retrieval.filters import SECTION_SEPARATOR, Condition, Filter, Group, Operator
+from retrieval.filters import Condition, Filter, Group, Operator
 from retrieval.store import DocumentVersion, MetadataValue
 
 _ORDERS: Mapping[Operator, Callable[[Any, Any], bool]] = {"gt": gt, "gte": ge, "lt": lt, "lte": le}
 
-Held = MetadataValue | int | None
+Held = MetadataValue | None
 
 
 def passes(node: Filter, chunk: Chunk, document: DocumentVersion) -> bool:
@@ -32,15 +33,7 @@ def passes(node: Filter, chunk: Chunk, document: DocumentVersion) -> bool:
 def _value(name: str, chunk: Chunk, document: DocumentVersion, is_metadata: bool) -> Held:
     if is_metadata:
         return document.metadata.get(name)
-    built_in: dict[str, Held] = {
-        "item_name": document.item_name,
-        "ingested_timestamp": document.ingested_at,
-        "page_number": chunk.page,
-        "chunk_category": chunk.category,
-        "source": document.source,
-        "section": SECTION_SEPARATOR.join(chunk.section_path),
-    }
-    return built_in[name]
+    return built_in_fields(document, chunk)[name]
 
 
 def _holds(condition: Condition, held: Held) -> bool:

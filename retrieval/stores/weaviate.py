@@ -170,9 +170,7 @@ class WeaviateStore:
         async def best(depth: int) -> dict[int, float]:
             return await tenant.best(terms, limit=depth, where=where)
 
-        semantic, lexical = await asyncio.gather(
-            _current(tenant, nearest, limit), _current(tenant, best, limit)
-        )
+        semantic, lexical = await _current(tenant, nearest, best, limit=limit)
         return Candidates(semantic=semantic, lexical=lexical)
 
     async def read(
@@ -314,9 +312,9 @@ def _outdated(document_id: UUID, generation: UUID, former: Generation | None) ->
 
 
 async def _current(
-    tenant: Tenant, search: Callable[[int], Awaitable[dict[int, float]]], limit: int
-) -> dict[int, float]:
-    """The best `limit` of the chunks that count, as they were at one moment.
+    tenant: Tenant, *searches: Callable[[int], Awaitable[dict[int, float]]], limit: int
+) -> list[dict[int, float]]:
+    """The best `limit` by each search of the chunks that count, as they were at one moment.
 
     Where a document was written since the search began, or shortly before by a clock that may be
     ahead, part of its chunks may have been missed. Then it is searched once more, until nothing
@@ -326,17 +324,22 @@ async def _current(
     known: dict[int, Generation] = {}
     while True:
         began = time.time()
-        found = await search(depth)
-        documents = {document_object_of(chunk) for chunk in found}
+        found = await asyncio.gather(*(search(depth) for search in searches))
+        documents = {document_object_of(chunk) for each in found for chunk in each}
         current = await tenant.generations([UUID(int=one) for one in documents])
         if all(
             one.written_at < began - SETTLED_SECONDS or known.get(document) == one
             for document, one in current.items()
         ):
             counting = {one.id.int for one in current.values()}
-            kept = [one for one in found.items() if generation_of(one[0]) in counting]
-            if len(kept) >= limit or len(found) < depth or depth == MAX_RESULTS:
-                return dict(kept[:limit])
+            kept = [
+                [one for one in each.items() if generation_of(one[0]) in counting] for each in found
+            ]
+            if depth == MAX_RESULTS or all(
+                len(good) >= limit or len(each) < depth
+                for good, each in zip(kept, found, strict=True)
+            ):
+                return [dict(good[:limit]) for good in kept]
             depth = min(2 * depth, MAX_RESULTS)
         known = current
 

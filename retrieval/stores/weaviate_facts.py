@@ -10,8 +10,9 @@ import struct
 from collections.abc import Iterator
 from datetime import datetime
 
+from retrieval.built_in_fields import built_in_fields
 from retrieval.chunk import Chunk
-from retrieval.filters import SECTION_SEPARATOR, Field, FieldType, Operator
+from retrieval.filters import Field, FieldType, Operator
 from retrieval.metadata import microseconds
 from retrieval.store import DocumentVersion, MetadataValue
 
@@ -33,18 +34,10 @@ _EVERY_BIT = (1 << 64) - 1
 
 def facts(document: DocumentVersion, chunk: Chunk) -> list[str]:
     """All that filters may ask about the chunk."""
-    built_in: dict[str, MetadataValue | None] = {
-        "item_name": document.item_name,
-        "ingested_timestamp": document.ingested_at,
-        "page_number": chunk.page,
-        "chunk_category": chunk.category,
-        "source": document.source,
-        "section": SECTION_SEPARATOR.join(chunk.section_path),
-    }
     return [
         *(
             fact
-            for name, value in built_in.items()
+            for name, value in built_in_fields(document, chunk).items()
             if value is not None
             for fact in _facts(Field(name, type_of(value)), value)
         ),

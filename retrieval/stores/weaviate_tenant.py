@@ -10,7 +10,7 @@ from uuid import UUID
 from weaviate import WeaviateAsyncClient
 from weaviate.classes.data import DataObject
 from weaviate.classes.query import Filter as Where
-from weaviate.classes.query import FilterReturn, MetadataQuery
+from weaviate.classes.query import FilterReturn
 from weaviate.collections import CollectionAsync
 from weaviate.exceptions import WeaviateInsertManyAllFailedError
 from weaviate.outputs.query import Object
@@ -24,6 +24,7 @@ from retrieval.store import (
     StoreUnavailable,
     Vector,
 )
+from retrieval.stores import weaviate_hits as hits
 from retrieval.stores.weaviate_connection import NotThere, WeaviateConnection
 from retrieval.stores.weaviate_ids import document_object_id
 from retrieval.stores.weaviate_objects import (
@@ -57,17 +58,10 @@ class Tenant:
         """Scores by chunk, falling: inner products. `where` is what `compile_filter` gives."""
         if where is False:
             return {}
-        found = await self._of_chunks(
-            lambda chunks: chunks.query.near_vector(
-                vector.tolist(),
-                limit=limit,
-                filters=None if where is True else where,
-                return_properties=[],
-                return_metadata=MetadataQuery(distance=True),
-            )
+        narrowed = None if where is True else where
+        return await self._of_chunks(
+            lambda chunks: hits.nearest(chunks, vector, limit=limit, where=narrowed)
         )
-        # The distance that belongs to inner products is their opposite.
-        return {one.uuid.int: -(one.metadata.distance or 0.0) for one in found.objects}
 
     async def best(
         self, terms: str, *, limit: int, where: FilterReturn | bool = True
@@ -75,17 +69,10 @@ class Tenant:
         """Scores by chunk, falling: BM25 of these terms."""
         if where is False or not terms:
             return {}
-        found = await self._of_chunks(
-            lambda chunks: chunks.query.bm25(
-                terms,
-                query_properties=["terms"],
-                limit=limit,
-                filters=None if where is True else where,
-                return_properties=[],
-                return_metadata=MetadataQuery(score=True),
-            )
+        narrowed = None if where is True else where
+        return await self._of_chunks(
+            lambda chunks: hits.best(chunks, terms, of="terms", limit=limit, where=narrowed)
         )
-        return {one.uuid.int: one.metadata.score or 0.0 for one in found.objects}
 
     async def chunks(
         self, ids: Collection[UUID], properties: Sequence[str], *, vectors: bool = False
@@ -127,11 +114,11 @@ class Tenant:
     async def generations(self, objects: Collection[UUID]) -> dict[int, Generation]:
         """The same of several, by documents' objects."""
         return {
-            one.uuid.int: read_generation(one.properties)
+            one: read_generation(properties)
             for part in _parts(objects)
-            for one in await self._documents(
-                Where.by_id().contains_any(part), len(part), GENERATION_PROPERTIES
-            )
+            for one, properties in (
+                await self._documents(Where.by_id().contains_any(part), GENERATION_PROPERTIES, part)
+            ).items()
         }
 
     async def generations_of_versions(
@@ -139,13 +126,15 @@ class Tenant:
     ) -> dict[UUID, Generation]:
         """The same by document version."""
         return {
-            UUID(one.properties["version_id"]): read_generation(one.properties)
+            UUID(properties["version_id"]): read_generation(properties)
             for part in _parts(version_ids)
-            for one in await self._documents(
-                Where.by_property("version_id").contains_any([str(one) for one in part]),
-                len(part),
-                ("version_id", *GENERATION_PROPERTIES),
-            )
+            for properties in (
+                await self._documents(
+                    Where.by_property("version_id").contains_any([str(one) for one in part]),
+                    ("version_id", *GENERATION_PROPERTIES),
+                    part,
+                )
+            ).values()
         }
 
     async def documents(self) -> AsyncIterator[StoredDocument]:
@@ -186,14 +175,11 @@ class Tenant:
             last = found.objects[-1].uuid
 
     async def _documents(
-        self, where: FilterReturn, limit: int, properties: Sequence[str]
-    ) -> list[Object[Any, Any]]:
-        found = await self._of_documents(
-            lambda documents: documents.query.fetch_objects(
-                filters=where, limit=limit, return_properties=list(properties)
-            )
+        self, where: FilterReturn, names: Sequence[str], asked: Sequence[UUID]
+    ) -> dict[int, Properties]:
+        return await self._of_documents(
+            lambda documents: hits.properties(documents, names, limit=len(asked), where=where)
         )
-        return found.objects
 
     async def _of_chunks(self, ask: Callable[[Chunks], Awaitable[T]]) -> T:
         return await self._ask(self._chunks, ask)
