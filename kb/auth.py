@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
+from kb.catalog import entry
 from kb.catalog.keys import DEFAULT_TEAM, team_of
 from retrieval.errors import ServiceError
+from retrieval.index import IndexVersion
 from retrieval.postgres import Pool
 from retrieval.scope import TeamScope
+
+REFUSED = "The key is missing, wrong or revoked."
 
 
 class Unauthorized(ServiceError):
@@ -24,11 +30,28 @@ class Authenticator:
 
     async def header(self, authorization: str | None) -> TeamScope:
         """The team an Authorization header opens. Raises `Unauthorized`."""
-        kind, _, secret = (authorization or "").partition(" ")
-        scope = await self.key(secret.strip()) if kind.lower() == "bearer" else None
-        if scope is None:
-            raise Unauthorized("The key is missing, wrong or revoked." if authorization else "")
-        return scope
+        return _opened(await self.key(_bearer(authorization)))
+
+    async def enter(
+        self, authorization: str | None, knowledge_base_id: UUID
+    ) -> tuple[TeamScope, IndexVersion | None]:
+        """The same, and the live index version of a knowledge base, if it is the team's."""
+        team, live = await entry.enter(self._pool, _bearer(authorization), knowledge_base_id)
+        return _opened(team), live
+
+
+def _bearer(authorization: str | None) -> str:
+    """The key in the header. Without one, nothing is looked up."""
+    kind, _, secret = (authorization or "").partition(" ")
+    if kind.lower() != "bearer":
+        raise Unauthorized(REFUSED if authorization else "")
+    return secret.strip()
+
+
+def _opened(team: TeamScope | None) -> TeamScope:
+    if team is None:
+        raise Unauthorized(REFUSED)
+    return team
 
 
 def operator_scope() -> TeamScope:

@@ -87,30 +87,48 @@ class Service:
         self.chat = chat
 
     async def retrieve(
-        self, scope: Scope, query: Query, *, index_version_id: UUID | None = None
+        self,
+        scope: Scope,
+        query: Query,
+        *,
+        index_version_id: UUID | None = None,
+        live: IndexVersion | None = None,
     ) -> Retrieval:
         """The read path, in the live index unless another index version is named.
 
-        Raises `NotFound`, `InvalidFilter` and `InvalidQuery`.
+        `live` is what the caller has just found to be live. Raises `NotFound`, `InvalidFilter` and
+        `InvalidQuery`.
         """
-        return await self.retrieve_from([scope], query, index_version_id=index_version_id)
+        known = None if index_version_id else live
+        return await self._retrieve([scope], query, index_version_id, known)
 
     async def retrieve_from(
         self, scopes: Sequence[Scope], query: Query, *, index_version_id: UUID | None = None
     ) -> Retrieval:
         """The read path, in several knowledge bases at once."""
+        return await self._retrieve(scopes, query, index_version_id, None)
+
+    async def _retrieve(
+        self,
+        scopes: Sequence[Scope],
+        query: Query,
+        index_version_id: UUID | None,
+        known: IndexVersion | None,
+    ) -> Retrieval:
         query = await self._reranked_as_set(scopes, query)
 
-        async def once() -> Retrieval:
-            targets = [await self.target(one, query, index_version_id) for one in scopes]
+        async def once(known: IndexVersion | None) -> Retrieval:
+            targets = [
+                await self.target(one, query, index_version_id, known=known) for one in scopes
+            ]
             return await retrieve(
                 targets, query, texts=self._texts, reranker=self.reranker, chat=self.chat
             )
 
         try:
-            return await once()
+            return await once(known)
         except IndexNotFound:  # another one was promoted and this one discarded in between
-            return await once()
+            return await once(None)
 
     async def _reranked_as_set(self, scopes: Sequence[Scope], query: Query) -> Query:
         """The query, reranked where it says nothing of it and a knowledge base is set so."""
@@ -124,10 +142,15 @@ class Service:
         return replace(query, reranking=Reranking()) if any(are) else query
 
     async def target(
-        self, scope: Scope, query: Query, index_version_id: UUID | None = None
+        self,
+        scope: Scope,
+        query: Query,
+        index_version_id: UUID | None = None,
+        *,
+        known: IndexVersion | None = None,
     ) -> Target:
         """What the query is put to. Raises `NotFound` or `InvalidFilter`."""
-        index = await self.index(scope, index_version_id)
+        index = await self.index(scope, index_version_id, known=known)
         fields = await metadata.fields_of(scope, self.pool) if query.filters else None
         return Target(scope=scope, index=index, filters=parse_filter(query.filters, fields))
 
@@ -139,9 +162,15 @@ class Service:
         async with scoped(self.pool, scope) as conn:
             return await documents.read_spans(scope, conn, places, parser=parser)
 
-    async def index(self, scope: Scope, index_version_id: UUID | None = None) -> Index:
+    async def index(
+        self,
+        scope: Scope,
+        index_version_id: UUID | None = None,
+        *,
+        known: IndexVersion | None = None,
+    ) -> Index:
         """What answers the scope's queries now, or another index version. Raises `NotFound`."""
-        version = await index_versions.find(scope, self.pool, index_version_id)
+        version = known or await index_versions.find(scope, self.pool, index_version_id)
         model = version.settings.embedding_model
         return Index(
             version=version,

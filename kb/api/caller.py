@@ -14,6 +14,7 @@ from kb.data_sources import DataSources
 from kb.indexing_jobs import IndexingJobs
 from kb.service import Service
 from kb.uploads import Uploads
+from retrieval.index import IndexVersion
 from retrieval.scope import Scope, TeamScope
 
 
@@ -50,11 +51,30 @@ class KeyFirst(APIRoute):
         handle = super().get_route_handler()
 
         async def look_first(request: Request) -> Response:
-            authorization = request.headers.get("authorization")
-            request.state.team = await _authenticator(request).header(authorization)
+            await self.look(request, request.headers.get("authorization"))
             return await handle(request)
 
         return look_first
+
+    async def look(self, request: Request, authorization: str | None) -> None:
+        """Leave the team in the request's state. Raises `Unauthorized`."""
+        request.state.team = await _authenticator(request).header(authorization)
+
+
+class KeyAndIndexFirst(KeyFirst):
+    """With the key, looks up what answers in the knowledge base of the path: every question needs
+    both, and a round trip is a part of the time that an answer takes."""
+
+    async def look(self, request: Request, authorization: str | None) -> None:
+        """Leave team and live index version in the request's state. Raises `Unauthorized`."""
+        try:
+            named = UUID(request.path_params["knowledge_base_uuid"])
+        except (KeyError, ValueError):  # none is named, or it will be refused
+            await super().look(request, authorization)
+            return
+        request.state.team, request.state.live = await _authenticator(request).enter(
+            authorization, named
+        )
 
 
 async def _team(
@@ -74,5 +94,12 @@ async def _knowledge_base(
 ) -> Scope:
     return team.knowledge_base(knowledge_base_uuid)
 
+
+async def _live(request: Request) -> IndexVersion | None:
+    return getattr(request.state, "live", None)
+
+
+LiveIndex = Annotated[IndexVersion | None, Depends(_live)]
+"""What `KeyAndIndexFirst` has found."""
 
 KnowledgeBaseScope = Annotated[Scope, Depends(_knowledge_base)]

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from kb.api.caller import KeyFirst, KnowledgeBaseScope, Team, TheService
+from kb.api.caller import KeyAndIndexFirst, KnowledgeBaseScope, LiveIndex, Team, TheService
 from kb.api.text import JsonObject, Text
 from kb.api.unset import OptionalUuid
 from retrieval.query import (
@@ -26,7 +26,7 @@ from retrieval.understanding.understanding import Turn as QueryTurn
 from retrieval.understanding.understanding import Understanding as QueryUnderstanding
 from retrieval.understanding.understanding import UnderstandingMode
 
-router = APIRouter(tags=["retrieval"], route_class=KeyFirst)
+router = APIRouter(tags=["retrieval"], route_class=KeyAndIndexFirst)
 MAX_KNOWLEDGE_BASES = 20
 MAX_TURNS = 200
 
@@ -171,10 +171,10 @@ async def retrieve_from(
 @router.post("/v1/{knowledge_base_uuid}/retrieve")
 @router.post("/{knowledge_base_uuid}/retrieve", include_in_schema=False)
 async def retrieve(
-    scope: KnowledgeBaseScope, request: RetrieveRequest, service: TheService
+    scope: KnowledgeBaseScope, live: LiveIndex, request: RetrieveRequest, service: TheService
 ) -> RetrieveResponse:
     """The passages that answer best, with scores and exact citations."""
     found = await service.retrieve(
-        scope, request.to_query(), index_version_id=request.index_version_uuid
+        scope, request.to_query(), index_version_id=request.index_version_uuid, live=live
     )
     return RetrieveResponse.of(found)

@@ -71,7 +71,7 @@ async def create(
     }
     row = await (await conn.execute(QUERIES["create"], parameters)).fetchone()
     assert row
-    return _index_version(row)
+    return index_version(row)
 
 
 async def lock(scope: Scope, conn: Connection) -> None:
@@ -109,7 +109,7 @@ async def get(scope: Scope, conn: Connection, index_version_id: UUID) -> IndexVe
 async def list_all(scope: Scope, conn: Connection) -> list[IndexVersion]:
     """Every index version of the knowledge base, oldest first."""
     cursor = await conn.execute(QUERIES["list"], _ids(scope))
-    return [_index_version(row) async for row in cursor]
+    return [index_version(row) async for row in cursor]
 
 
 async def states(scope: Scope, conn: Connection) -> dict[UUID, IndexState]:
@@ -191,10 +191,11 @@ async def source_chunking(
 def _found(row: Sequence[Any] | None, what: str) -> IndexVersion:
     if row is None:
         raise NotFound(what)
-    return _index_version(row)
+    return index_version(row)
 
 
-def _index_version(row: Sequence[Any]) -> IndexVersion:
+def index_version(row: Sequence[Any]) -> IndexVersion:
+    """From the columns that `live` selects."""
     version_id, number, parser, embedding_model, chunking, store, storage, language, languages = row
     return IndexVersion(
         id=version_id,

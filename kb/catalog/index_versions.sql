@@ -19,6 +19,13 @@ SELECT i.id, i.number, i.parser, i.embedding_model, i.chunking, i.store, i.vecto
 FROM knowledge_bases k JOIN index_versions i ON i.id = k.live_index_version_id
 WHERE k.team_id = %(team_id)s AND k.id = %(id)s;
 
+-- name: live_of_key
+-- The same in a transaction that has become its team's by the key alone.
+SELECT i.id, i.number, i.parser, i.embedding_model, i.chunking, i.store, i.vector_storage,
+    i.language, i.languages
+FROM knowledge_bases k JOIN index_versions i ON i.id = k.live_index_version_id
+WHERE k.team_id = scope_team() AND k.id = %(id)s;
+
 -- name: get
 SELECT i.id, i.number, i.parser, i.embedding_model, i.chunking, i.store, i.vector_storage,
     i.language, i.languages

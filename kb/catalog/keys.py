@@ -77,14 +77,19 @@ async def revoke_key(scope: TeamScope, conn: Connection, *, prefix: str) -> ApiK
 
 
 async def team_of(pool: Pool, secret: str) -> TeamScope | None:
-    """Whose key this is; none for a wrong or revoked one.
+    """Whose key this is; none for a wrong or revoked one."""
+    settings, parameters = presented(secret)
+    rows = await fetch(pool, settings, QUERIES["team_of"], parameters)
+    return TeamScope(team_id=rows[0][0]) if rows else None
 
-    The only read without a scope: row-level security shows it the presented key's row alone.
+
+def presented(secret: str) -> tuple[dict[str, str], dict[str, bytes]]:
+    """Settings and parameters of a transaction that has no scope but a key.
+
+    Row-level security shows it that key's row alone.
     """
     digest = _hash(secret)
-    presented = {"kb.key_hash": digest.hex()}
-    rows = await fetch(pool, presented, QUERIES["team_of"], {"key_hash": digest})
-    return TeamScope(team_id=rows[0][0]) if rows else None
+    return {"kb.key_hash": digest.hex()}, {"key_hash": digest}
 
 
 def _hash(secret: str) -> bytes:

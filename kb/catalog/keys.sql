@@ -14,7 +14,9 @@ WHERE team_id = %(team_id)s AND prefix = %(prefix)s
 RETURNING id, name, prefix, created_at, revoked_at;
 
 -- name: team_of
-SELECT team_id FROM api_keys WHERE key_hash = %(key_hash)s AND revoked_at IS NULL;
+-- From here on the transaction sees what the key's team may see.
+SELECT team_id, set_config('kb.team_id', team_id::text, true)
+FROM api_keys WHERE key_hash = %(key_hash)s AND revoked_at IS NULL;
 
 -- name: create_team
 INSERT INTO teams (id, name) VALUES (%(team_id)s, %(name)s) ON CONFLICT DO NOTHING;

@@ -255,6 +255,16 @@ async def test_a_change_of_chunk_size_never_leaves_a_search_without_an_answer(
     assert min(answers) > 0
 
 
+async def test_a_question_outlives_the_index_that_was_live_when_it_came(library: Library) -> None:
+    was_live = await library.service.index_version(library.scope)
+    await begin(library, SMALL, promote_when_ready=True)
+    await library.work()
+    await discard(library.service, library.scope, was_live.id)
+    query = Query(text="pump", alpha=0.0, num_results=100)
+    found = await library.service.retrieve(library.scope, query, live=was_live)
+    assert [one.text for one in found.passages] == await library.find("pump")
+
+
 async def test_a_data_source_is_cut_otherwise_once_all_of_it_is(
     library: Library, tmp_path: Path
 ) -> None:

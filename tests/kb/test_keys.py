@@ -6,6 +6,7 @@ import base64
 import re
 from hashlib import sha256
 from pathlib import Path
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -16,7 +17,7 @@ from kb.catalog.keys import DEFAULT_TEAM
 from kb.service import Service
 from retrieval.scope import TeamScope
 from tests.kb.databases import superuser_dsn
-from tests.kb.teams import new_team
+from tests.kb.teams import new_base, new_team
 
 
 def rows(data_dir: Path) -> list[str]:
@@ -65,6 +66,25 @@ async def test_a_key_opens_its_team_until_it_is_revoked(service: Service, team: 
     assert await authenticator.key(second) == team
     again = await service.revoke_key(team, prefix=key.prefix)
     assert again.revoked_at == revoked.revoked_at
+
+
+async def test_with_a_key_comes_what_is_live_in_a_knowledge_base_of_its_team(
+    service: Service, team: TeamScope
+) -> None:
+    authenticator = Authenticator(service.pool)
+    key, secret = await service.create_key(team, name="one")
+    base = await new_base(service, team)
+    other, _ = await new_team(service)
+    foreign = await new_base(service, other)
+    header = f"Bearer {secret}"
+    live = await service.index_version(base)
+    assert await authenticator.enter(header, base.knowledge_base_id) == (team, live)
+    for unseen in (foreign.knowledge_base_id, uuid4()):
+        assert await authenticator.enter(header, unseen) == (team, None)
+    await service.revoke_key(team, prefix=key.prefix)
+    for refused in (header, f"Basic {secret}", "Bearer ", None):
+        with pytest.raises(Unauthorized):
+            await authenticator.enter(refused, base.knowledge_base_id)
 
 
 async def test_nobody_revokes_or_lists_another_teams_keys(
