@@ -21,6 +21,10 @@ class KeyRefused(PlaygroundError):
     """The API key is wrong or revoked; `kb key create` makes another one."""
 
 
+class StillUnderWay(PlaygroundError):
+    """The one before is still under way: wait for it to end, or stop it."""
+
+
 class Refused(PlaygroundError):
     """The service refused."""
 

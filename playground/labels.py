@@ -1,30 +1,18 @@
-"""Questions with gold as they are made by hand: selected text as spans, drafts taken or left."""
+"""Questions with gold as they are made by hand: selected text as spans."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-from pydantic import ValidationError
 
 from playground.errors import PlaygroundError
-from retrieval.eval.dataset import checked, occurrences
-from retrieval.eval.errors import InvalidDataset
+from retrieval.eval.dataset import occurrences
 from retrieval.eval.question import Gold, Question
 from retrieval.results import Result
 
 
 class NotSelected(PlaygroundError):
     """Select the words of the passage that answer the question, all of them in one passage."""
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A question that somebody has yet to take or leave."""
-
-    question: Question
-    taken: bool = False
 
 
 def gold_of(passage: Result, selected: str) -> Gold:
@@ -56,25 +44,6 @@ def with_gold(questions: Sequence[Question], asked: str, gold: Gold) -> list[Que
                 found[number] = one.model_copy(update={"gold": [*one.gold, gold]})
             return found
     return [*found, Question(question=asked, gold=[gold], tags=["labelled"])]
-
-
-def read_jsonl(data: bytes, *, name: str) -> list[Question]:
-    """An uploaded file's questions. Raises `InvalidDataset`, which names the line."""
-    try:
-        lines = data.decode("utf-8-sig").split("\n")
-    except UnicodeDecodeError as exc:
-        raise InvalidDataset(f"{name} is not in UTF-8.") from exc
-    found: list[Question] = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            found.append(Question.model_validate_json(line))
-        except ValidationError as exc:
-            said = exc.errors()[0]
-            where = ".".join(map(str, said["loc"]))
-            raise InvalidDataset(f"{name}, line {number}: {where} {said['msg']}.") from exc
-    return checked(found)
 
 
 def as_jsonl(questions: Sequence[Question]) -> bytes:

@@ -9,6 +9,7 @@ from threading import Lock, Thread
 from typing import Generic, TypeVar
 from uuid import UUID
 
+from playground.errors import StillUnderWay
 from playground.sweep import Step
 from retrieval.errors import ServiceError
 
@@ -68,15 +69,14 @@ class Works:
     _works: dict[tuple[UUID, str], LongWork[object]]
     _lock: Lock
 
-    def start(self, kb: UUID, kind: str, work: LongWork[object]) -> bool:
-        """Start it, unless another one of its kind is under way there."""
+    def start(self, kb: UUID, kind: str, work: LongWork[object]) -> None:
+        """Start it. Raises `StillUnderWay`."""
         with self._lock:
             before = self._works.get((kb, kind))
             if before is not None and before.is_running:
-                return False
+                raise StillUnderWay
             self._works[kb, kind] = work
             work.start()
-            return True
 
     def get(self, kb: UUID, kind: str) -> LongWork[object] | None:
         """The latest one, ended or not."""

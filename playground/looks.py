@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from urllib.parse import urlencode
 
 import marimo as mo
 
+from playground.bodies import KnowledgeBase
 from playground.errors import PlaygroundError
 from playground.workplace import META
 from retrieval.errors import ServiceError
@@ -26,15 +28,16 @@ def html(text: str) -> mo.Html:
     return mo.Html(f'<div class="kb">{lines}</div>')
 
 
-def head(view: str) -> mo.Html:
-    """The way to the other views, and what this one is for."""
-    nav = _nav(view) if is_live() else ""
+def head(view: str, base: KnowledgeBase | None) -> mo.Html:
+    """The way to the other views of the same knowledge base, and what this one is for."""
+    nav = _nav(view, base) if is_live() else ""
     return html(f'{nav}<h1>{VIEWS[view]}</h1><p class="kb-soft">{PURPOSES[view]}</p>')
 
 
-def _nav(view: str) -> str:
+def _nav(view: str, base: KnowledgeBase | None) -> str:
     links = "".join(
-        f'<a href="{_link(name)}"{" aria-current=page" if name == view else ""}>{title}</a>'
+        f'<a href="{escape(_link(name, base))}"{" aria-current=page" if name == view else ""}>'
+        f"{title}</a>"
         for name, title in VIEWS.items()
     )
     sign_out = '<form method="post" action="../sign-out"><button>Sign out</button></form>'
@@ -105,5 +108,8 @@ def is_live() -> bool:
     return mo.app_meta().mode in {"edit", "run"}
 
 
-def _link(view: str) -> str:
-    return f"../{view}/" if is_served() else f"?file={view}.py"
+def _link(view: str, base: KnowledgeBase | None) -> str:
+    query = {"kb": base.name} if base else {}
+    if is_served():
+        return f"../{view}/" + (f"?{urlencode(query)}" if query else "")
+    return f"?{urlencode({'file': f'{view}.py'} | query)}"

@@ -1,16 +1,30 @@
-"""A page that follows long work, and shows how far it is."""
+"""A page that begins long work, follows it, and shows how far it is."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from uuid import UUID
 
 import marimo as mo
 
-from playground.long_work import LongWork
-from playground.looks import is_live
+from playground.long_work import UNDER_WAY, LongWork
+from playground.looks import is_live, problem
 from playground.sweep import Step
+from retrieval.errors import ServiceError
 
 EVERY = 0.4  # seconds
+
+
+def begin(
+    kb: UUID, kind: str, make: Callable[[], LongWork[object]], began: Callable[[], None]
+) -> mo.Html | None:
+    """Start what `make` makes; why not, where it cannot be made or one is still under way."""
+    try:
+        UNDER_WAY.start(kb, kind, make())
+    except ServiceError as error:
+        return problem(error)
+    began()
+    return None
 
 
 def watch(

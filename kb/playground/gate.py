@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from starlette.background import BackgroundTask
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from kb.auth import Authenticator, Unauthorized
-from kb.playground.notebooks import FIRST, STATIC
+from kb.playground.notebooks import FIRST, STATIC, Notebooks
 from kb.playground.sign_in import SIGN_IN, SIGN_OUT, SignIn
 from retrieval.errors import ServiceError
 
@@ -60,7 +61,7 @@ class Gate:
 
     def __init__(
         self,
-        notebooks: ASGIApp,
+        notebooks: Notebooks,
         sign_in: SignIn,
         authenticator: Authenticator,
         *,
@@ -120,7 +121,9 @@ class Gate:
         is_read = "text/html" in HTTPConnection(scope).headers.get("accept", "")
         if not isinstance(error, Unauthorized) or scope["method"] != "GET" or not is_read:
             raise error
-        await self._sign_in.page(Request(scope))(scope, receive, _with_headers(send))
+        page = self._sign_in.page(Request(scope))
+        page.background = BackgroundTask(self._notebooks.prepare)  # while the key is typed
+        await page(scope, receive, _with_headers(send))
 
     def _entered(self, scope: Scope, key: str) -> Scope:
         """The request as the notebooks see it.

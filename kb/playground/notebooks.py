@@ -1,8 +1,9 @@
-"""The notebooks as an ASGI app, made when the first of them is asked for."""
+"""The notebooks as an ASGI app, made when somebody signs in, or else with their first page."""
 
 from __future__ import annotations
 
 import asyncio
+import runpy
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Self
@@ -23,7 +24,8 @@ LOADING = Path(__file__).with_name("loading.html")
 
 
 class Notebooks:
-    """Importing marimo takes a second and memory that a service without visitors can do without.
+    """Importing marimo and what the notebooks need takes seconds and memory that a service without
+    visitors can do without.
 
     Entered for as long as they are served: their pages' threads end with it.
     """
@@ -69,6 +71,7 @@ class Notebooks:
         for name in VIEWS:
             root = str(folder() / f"{name}.py")
             builder = builder.with_app(path=f"/{name}", root=root, middleware=[remember])
+            runpy.run_path(root, run_name=name)  # its imports; its cells are run for each page
         scripts = Scripts(directory=Path(marimo.__file__).with_name("_static"))
         return Starlette(routes=[Mount(STATIC, scripts), Mount("/", builder.build())])
 

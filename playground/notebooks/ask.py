@@ -18,46 +18,28 @@ with app.setup:
     from playground.asking import Asking
     from playground.choices import Address
     from playground.document_view import document_view
-    from playground.looks import card, columns, head, is_live, notice, problem, row
+    from playground.looks import card, columns, head, is_live, problem, row
     from playground.looks import snippets as show_snippets
-    from playground.workplace import workplace
+    from playground.opening import base_dropdown, opened
     from retrieval.errors import ServiceError
 
 
 @app.cell
-def _():
-    head("ask")
+def _(choose_base):
+    head("ask", choose_base.value)
 
 
 @app.cell
 def _():
-    request = mo.app_meta().request
     address = Address()
-    place, bases, _trouble = None, [], None
-    try:
-        place = workplace(request.meta if request else None)
-        bases = place.client.knowledge_bases()
-    except ServiceError as error:
-        _trouble = problem(error)
-    if _trouble is None and not bases:
-        _trouble = notice(
-            "There is no knowledge base yet.",
-            "Make one and add documents: kb create mine, then kb add mine <files>.",
-        )
+    place, bases, _trouble = opened()
     _trouble
-    return bases, address, place
+    return address, bases, place
 
 
 @app.cell
-def _(bases, address):
-    names = {one.name: one for one in bases}
-    named = address.get("kb")
-    choose_base = mo.ui.dropdown(
-        names,
-        value=named if named in names else next(iter(names), None),
-        label="Knowledge base",
-        full_width=True,
-    )
+def _(address, bases):
+    choose_base = base_dropdown(bases, address)
     question = mo.ui.text_area(
         address.get("q") or ("" if is_live() else "What is this knowledge base about?"),
         label="Question",
@@ -136,7 +118,6 @@ def _(ask, asked, base, configurations, address, place, question, set_answers, s
     if configurations and question.value.strip() and (ask.value or _is_first):
         if asked:
             asked["now"].stop()
-        address.keep("kb", base.name)
         address.keep("q", question.value)
         set_place(None)
         asked["now"] = Asking(

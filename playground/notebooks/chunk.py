@@ -21,46 +21,27 @@ with app.setup:
     from playground.cutting import Cutter
     from playground.looks import columns, fields, head, notice, problem
     from playground.looks import snippets as show_snippets
+    from playground.opening import base_dropdown, opened
     from playground.settings_file import build_body
-    from playground.workplace import workplace
     from retrieval.errors import ServiceError
 
 
 @app.cell
-def _():
-    head("chunk")
-    return
+def _(choose_base):
+    head("chunk", choose_base.value)
 
 
 @app.cell
 def _():
-    request = mo.app_meta().request
     address = Address()
-    place, bases, _trouble = None, [], None
-    try:
-        place = workplace(request.meta if request else None)
-        bases = place.client.knowledge_bases()
-    except ServiceError as error:
-        _trouble = problem(error)
-    if _trouble is None and not bases:
-        _trouble = notice(
-            "There is no knowledge base yet.",
-            "Make one and add documents: kb create mine, then kb add mine <files>.",
-        )
+    place, bases, _trouble = opened()
     _trouble
-    return bases, address, place
+    return address, bases, place
 
 
 @app.cell
-def _(bases, address):
-    _names = {one.name: one for one in bases}
-    _named = address.get("kb")
-    choose_base = mo.ui.dropdown(
-        _names,
-        value=_named if _named in _names else next(iter(_names), None),
-        label="Knowledge base",
-        full_width=True,
-    )
+def _(address, bases):
+    choose_base = base_dropdown(bases, address)
     return (choose_base,)
 
 
@@ -70,7 +51,6 @@ def _(choose_base, address, place):
     cutter, model, documents = None, None, []
     _trouble = None
     if base:
-        address.keep("kb", base.name)
         try:
             model = place.model(base.embedding_model_uuid)
             cutter = Cutter(place.client, base.uuid, place.embedder(base.embedding_model_uuid))

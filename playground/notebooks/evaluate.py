@@ -19,48 +19,29 @@ with app.setup:
     from playground.long_work import UNDER_WAY
     from playground.looks import card, fields, head, notice, problem
     from playground.looks import snippets as show_snippets
+    from playground.opening import base_dropdown, opened
     from playground.reasons import differences
-    from playground.watching import watch
-    from playground.workplace import workplace
+    from playground.watching import begin, watch
     from retrieval.errors import ServiceError
     from retrieval.eval.run import METRICS
 
 
 @app.cell
-def _():
-    head("evaluate")
+def _(choose_base):
+    head("evaluate", choose_base.value)
 
 
 @app.cell
 def _():
-    request = mo.app_meta().request
     address = Address()
-    place, bases, _trouble = None, [], None
-    try:
-        place = workplace(request.meta if request else None)
-        bases = place.client.knowledge_bases()
-    except ServiceError as error:
-        _trouble = problem(error)
-    if _trouble is None and not bases:
-        _trouble = notice(
-            "There is no knowledge base yet.",
-            "Make one and add documents: kb create handbook, then kb add handbook <files>.",
-        )
+    place, bases, _trouble = opened()
     _trouble
     return address, bases, place
 
 
 @app.cell
 def _(address, bases):
-    _names = {one.name: one for one in bases}
-    _named = address.get("kb")
-    choose_base = mo.ui.dropdown(
-        _names,
-        value=_named if _named in _names else next(iter(_names), None),
-        label="Knowledge base",
-        full_width=True,
-        on_change=lambda one: address.keep("kb", one.name) if one else None,
-    )
+    choose_base = base_dropdown(bases, address)
     choose_base if bases else None
     return (choose_base,)
 
@@ -87,16 +68,20 @@ def _():
 
 
 @app.cell
-def _(choose_base, get_began, set_ended, set_step):
-    get_began()
+def _(choose_base):
     base = choose_base.value
+    return (base,)
+
+
+@app.cell
+def _(base, get_began, set_ended, set_step):
+    get_began()
     if base:  # also what went on while nobody looked
         watch(
             UNDER_WAY.get(base.uuid, "run"),
             set_step,
             lambda: set_ended(lambda number: number + 1),
         )
-    return (base,)
 
 
 @app.cell
@@ -186,19 +171,20 @@ def _(base, place):
 @app.cell
 def _(base, choose_dataset, choose_version, place, run_alpha, run_now, set_began, set_said):
     if base and run_now.value:
-        try:
-            _work = running(
-                place,
+        set_said(
+            begin(
                 base.uuid,
-                dataset=choose_dataset.value.uuid,
-                version=choose_version.value.uuid,
-                alpha=run_alpha.value,
+                "run",
+                lambda: running(
+                    place,
+                    base.uuid,
+                    dataset=choose_dataset.value.uuid,
+                    version=choose_version.value.uuid,
+                    alpha=run_alpha.value,
+                ),
+                lambda: set_began(lambda number: number + 1),
             )
-            UNDER_WAY.start(base.uuid, "run", _work)
-            set_said(None)
-            set_began(lambda number: number + 1)
-        except ServiceError as _error:
-            set_said(problem(_error))
+        )
 
 
 @app.cell

@@ -14,10 +14,11 @@ with app.setup:
     from playground import snippets, tune_view
     from playground.charts import LABELS, pareto
     from playground.choices import Address
-    from playground.labels import gold_of, read_jsonl, with_gold
+    from playground.labels import as_jsonl, gold_of, with_gold
     from playground.long_work import UNDER_WAY
     from playground.looks import card, head, notice, problem, row
     from playground.looks import snippets as show_snippets
+    from playground.opening import base_dropdown, opened
     from playground.promotion import Promotion, building, live
     from playground.questions import writing
     from playground.reasons import differences
@@ -28,46 +29,27 @@ with app.setup:
     from playground.tune_form import chosen, show, tune_form
     from playground.tune_settings import TuneSettings
     from playground.tuning import planning, sweeping
-    from playground.watching import watch
-    from playground.workplace import workplace
+    from playground.watching import begin, watch
     from retrieval.errors import ServiceError
+    from retrieval.eval.dataset import parse_questions
+
+
+@app.cell
+def _(choose_base):
+    head("tune", choose_base.value)
 
 
 @app.cell
 def _():
-    head("tune")
-
-
-@app.cell
-def _():
-    request = mo.app_meta().request
     address = Address()
-    place, bases, trouble = None, [], None
-    try:
-        place = workplace(request.meta if request else None)
-        bases = place.client.knowledge_bases()
-    except ServiceError as error:
-        trouble = problem(error)
-    if trouble is None and not bases:
-        trouble = notice(
-            "There is no knowledge base yet.",
-            "Make one and add documents: kb create handbook, then kb add handbook <files>.",
-        )
-    trouble
-    return bases, address, place
+    place, bases, _trouble = opened()
+    _trouble
+    return address, bases, place
 
 
 @app.cell
-def _(bases, address):
-    _names = {one.name: one for one in bases}
-    _named = address.get("kb")
-    choose_base = mo.ui.dropdown(
-        _names,
-        value=_named if _named in _names else next(iter(_names), None),
-        label="Knowledge base",
-        full_width=True,
-        on_change=lambda one: address.keep("kb", one.name) if one else None,
-    )
+def _(address, bases):
+    choose_base = base_dropdown(bases, address)
     choose_base if bases else None
     return (choose_base,)
 
@@ -156,6 +138,16 @@ def _(choose_dataset, datasets):
 
 
 @app.cell
+def _(base, dataset, place):
+    mo.download(
+        lambda: as_jsonl(place.client.questions(base.uuid, dataset.uuid)),
+        filename=f"{dataset.name}.jsonl",
+        mimetype="application/jsonl",
+        label="Download these questions",
+    ) if dataset else None
+
+
+@app.cell
 def _(base, address):
     upload = mo.ui.file(filetypes=[".jsonl"], kind="button", label="Upload questions (JSON lines)")
     label_question = mo.ui.text(
@@ -211,10 +203,16 @@ def _(base, place):
 @app.cell
 def _(base, began, place, set_said, wanted, write, writer):
     if base and write.value and writer.value:
-        _work = writing(place, base.uuid, model=writer.value, count=int(wanted.value), seed=0)
-        UNDER_WAY.start(base.uuid, "questions", _work)
-        set_said(None)
-        began()
+        set_said(
+            begin(
+                base.uuid,
+                "questions",
+                lambda: writing(
+                    place, base.uuid, model=writer.value, count=int(wanted.value), seed=0
+                ),
+                began,
+            )
+        )
 
 
 @app.cell
@@ -305,7 +303,7 @@ def _(base, place, set_datasets, set_said, upload):
     if base and upload.value:
         try:
             _name = upload.name() or "questions.jsonl"
-            _found = read_jsonl(upload.contents(), name=_name)
+            _found = parse_questions(upload.contents(), name=_name)
             _made = place.client.add_dataset(
                 base.uuid, _name.removesuffix(".jsonl"), _found, replace=True
             )
@@ -402,25 +400,20 @@ def _(base, dataset):
 
 @app.cell
 def _(base, began, dataset, estimate, form, model_id, address, place):
-    _trouble = None
-    if base and dataset and estimate.value:
-        try:
-            _settings = chosen(form.value)
-            address.keep("sweep", _settings)
-            _work = planning(
-                place,
-                base.uuid,
-                dataset=dataset.name,
-                questions=place.client.questions(base.uuid, dataset.uuid),
-                grid=_settings.grid(model_id),
-                goal=_settings.goal,
-                halving=_settings.halving,
-            )
-            UNDER_WAY.start(base.uuid, "plan", _work)
-            began()
-        except ServiceError as _error:
-            _trouble = problem(_error)
-    _trouble
+    def _plan():
+        _settings = chosen(form.value)
+        address.keep("sweep", _settings)
+        return planning(
+            place,
+            base.uuid,
+            dataset=dataset.name,
+            questions=place.client.questions(base.uuid, dataset.uuid),
+            grid=_settings.grid(model_id),
+            goal=_settings.goal,
+            halving=_settings.halving,
+        )
+
+    begin(base.uuid, "plan", _plan, began) if base and dataset and estimate.value else None
 
 
 @app.cell
@@ -443,11 +436,13 @@ def _(base, form, get_planned):
 
 @app.cell
 def _(base, began, ended, plan, start):
+    _trouble = None
     if base and plan is not None and start.value:
-        UNDER_WAY.forget(base.uuid, "plan")
-        UNDER_WAY.start(base.uuid, "sweep", sweeping(plan, saved_in(base.uuid)))
-        began()
-        ended["plan"]()  # there is nothing more to see of it
+        _trouble = begin(base.uuid, "sweep", lambda: sweeping(plan, saved_in(base.uuid)), began)
+        if _trouble is None:
+            UNDER_WAY.forget(base.uuid, "plan")
+            ended["plan"]()  # there is nothing more to see of it
+    _trouble
 
 
 @app.cell
@@ -593,9 +588,10 @@ def _(promotion):
 
 @app.cell
 def _(base, began, build, model_uuid, promotion):
+    _trouble = None
     if promotion is not None and build.value:
-        UNDER_WAY.start(base.uuid, "build", building(promotion, model_uuid))
-        began()
+        _trouble = begin(base.uuid, "build", lambda: building(promotion, model_uuid), began)
+    _trouble
 
 
 @app.cell

@@ -17,19 +17,31 @@ SHOWN_CHARACTERS = 80  # of a quote that is not found
 
 def read_questions(path: Path) -> list[Question]:
     """The questions of a JSONL file, one a line. Raises `InvalidDataset` with the line's number."""
+    try:
+        data = path.read_bytes()
+    except OSError as exc:
+        raise InvalidDataset(f"{path.name} cannot be read: {exc.strerror}.") from exc
+    return parse_questions(data, name=path.name)
+
+
+def parse_questions(data: bytes, *, name: str) -> list[Question]:
+    """The same of a file that was read already. Raises `InvalidDataset`, which names it."""
+    try:
+        lines = data.decode("utf-8-sig").split("\n")  # JSON may hold other line breaks: U+2028
+    except UnicodeDecodeError as exc:
+        raise InvalidDataset(f"{name} is not in UTF-8.") from exc
     found: list[Question] = []
-    lines = _lines(path)
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
             found.append(Question.model_validate_json(line))
         except ValidationError as exc:
-            raise InvalidDataset(f"{path.name}, line {number}: {_problems(exc)}.") from exc
+            raise InvalidDataset(f"{name}, line {number}: {_problems(exc)}.") from exc
     try:
         return checked(found)
     except InvalidDataset as exc:
-        raise InvalidDataset(f"{path.name}: {exc.detail}") from exc
+        raise InvalidDataset(f"{name}: {exc.detail}") from exc
 
 
 def checked(questions: Sequence[Question]) -> list[Question]:
@@ -104,16 +116,6 @@ def _place(gold: Gold, text: str) -> Span:
             " and end."
         )
     return found[0]
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        # Not `splitlines`: JSON may hold other line breaks, such as U+2028.
-        return path.read_text(encoding="utf-8-sig").split("\n")
-    except OSError as exc:
-        raise InvalidDataset(f"{path.name} cannot be read: {exc.strerror}.") from exc
-    except UnicodeDecodeError as exc:
-        raise InvalidDataset(f"{path.name} is not in UTF-8.") from exc
 
 
 def _problems(error: ValidationError) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from uuid import UUID
 
 import pytest
 from playwright.async_api import Browser, async_playwright
 
+from playground.client import Client
+from playground.connection import Connection
 from tests.playground.person import Person
 from tests.playground.served import Served, handbook, serving
 
@@ -21,6 +24,19 @@ def served() -> Iterator[Served]:
     with serving() as found:
         found.knowledge_base("handbook", handbook("volume-2", "volume-5"))
         yield found
+
+
+@pytest.fixture(scope="session")
+def client(served: Served) -> Iterator[Client]:
+    """The playground's, of the service."""
+    with Connection(served.url, served.key) as connection:
+        yield Client(connection)
+
+
+@pytest.fixture(scope="session")
+def base(client: Client) -> UUID:
+    """The knowledge base `handbook`."""
+    return next(one.uuid for one in client.knowledge_bases() if one.name == "handbook")
 
 
 @pytest.fixture(scope="session")

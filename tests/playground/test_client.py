@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,17 +12,6 @@ from playground.connection import Connection
 from playground.errors import KeyRefused, NoKey, Refused, Unreachable
 from playground.workplace import workplace
 from tests.playground.served import Served
-
-
-@pytest.fixture(scope="module")
-def client(served: Served) -> Iterator[Client]:
-    with Connection(served.url, served.key) as connection:
-        yield Client(connection)
-
-
-@pytest.fixture(scope="module")
-def base(client: Client) -> UUID:
-    return next(one.uuid for one in client.knowledge_bases() if one.name == "handbook")
 
 
 def test_a_document_is_read_as_the_chunker_is_given_it(client: Client, base: UUID) -> None:

@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -16,22 +15,10 @@ import pytest
 from playground import snippets
 from playground.ask_settings import AskSettings
 from playground.client import Client
-from playground.connection import Connection
 from tests.playground.served import Served
 
 # What a shell and Python take for their own.
 STRANGE = """What's "the dome's" $HOME `id` \\ {x} wide, 'quoted'?"""
-
-
-@pytest.fixture(scope="module")
-def client(served: Served) -> Iterator[Client]:
-    with Connection(served.url, served.key) as connection:
-        yield Client(connection)
-
-
-@pytest.fixture(scope="module")
-def base(client: Client) -> UUID:
-    return next(one.uuid for one in client.knowledge_bases() if one.name == "handbook")
 
 
 def run(served: Served, language: str, script: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 from playwright.async_api import Page, expect
 
+from retrieval.eval.dataset import parse_questions
 from tests.playground.person import PATIENCE, Person
-from tests.playground.questions import as_jsonl, keep, live_version
+from tests.playground.questions import about, as_jsonl, keep, live_version
 from tests.playground.served import Served, handbook
 
 expect.set_options(timeout=PATIENCE)
@@ -117,7 +119,7 @@ async def test_a_gold_span_is_labelled_by_selecting_it(
     assert asked["question"] == "How does the pipeline start?"
 
 
-async def test_questions_are_uploaded_and_a_wrong_line_is_named(
+async def test_questions_are_uploaded_and_downloaded_and_a_wrong_line_is_named(
     person: Person, unasked: UUID
 ) -> None:
     page = await person.look("tune/?kb=unasked")
@@ -131,6 +133,12 @@ async def test_questions_are_uploaded_and_a_wrong_line_is_named(
         {"name": "manual.jsonl", "mimeType": "application/json", "buffer": as_jsonl(VOLUME)}
     )
     await expect(page.get_by_text("questions as manual.")).to_be_visible()
+    async with page.expect_download() as downloading:
+        await page.get_by_text("Download these questions").click()
+    file = await downloading.value
+    kept = parse_questions(Path(await file.path()).read_bytes(), name=file.suggested_filename)
+    assert file.suggested_filename == "manual.jsonl"
+    assert [one.question for one in kept] == [one["question"] for one in about(VOLUME)]
 
 
 async def test_a_wrong_number_is_said_and_nothing_is_begun(person: Person, tuned: UUID) -> None:

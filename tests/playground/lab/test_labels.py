@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from playground.labels import NotSelected, as_jsonl, gold_of, read_jsonl, with_gold
-from retrieval.eval.errors import InvalidDataset
+from playground.labels import NotSelected, as_jsonl, gold_of, with_gold
+from retrieval.eval.dataset import parse_questions
 from retrieval.eval.question import Gold, Question
 from retrieval.results import Result, ResultCitation, ResultMetadata
 
@@ -65,19 +65,5 @@ def test_an_answer_joins_its_question_or_begins_one() -> None:
 
 def test_questions_go_to_a_file_and_come_back() -> None:
     asked = [Question(id="1", question="Wie lange?", gold=[Gold(document="ü.md", quote="7")])]
-    assert read_jsonl(as_jsonl(asked), name="x.jsonl") == asked
+    assert parse_questions(as_jsonl(asked), name="x.jsonl") == asked
     assert "ü".encode() in as_jsonl(asked)
-
-
-@pytest.mark.parametrize(
-    ("data", "says"),
-    [
-        (b'{"question": "?", "gold": [{"document": "a"}]}\n{"question": 1}', "x.jsonl, line 2"),
-        (b"\xff\xfe", "not in UTF-8"),
-        (b"\n\n", "There is no question"),
-        (b'{"question": "", "gold": []}', "line 1"),
-    ],
-)
-def test_a_file_that_is_none_names_the_line(data: bytes, says: str) -> None:
-    with pytest.raises(InvalidDataset, match=says):
-        read_jsonl(data, name="x.jsonl")

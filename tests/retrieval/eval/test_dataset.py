@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from retrieval.eval.dataset import checked, read_questions, resolved
+from retrieval.eval.dataset import checked, parse_questions, read_questions, resolved
 from retrieval.eval.errors import GoldNotFound, InvalidDataset
 from retrieval.eval.question import Gold, Question
 
@@ -125,3 +125,17 @@ def test_a_question_with_other_gold_is_another_question() -> None:
     one = asking(Gold(document="guide.md"))
     assert one.digest != asking(Gold(document="other.md")).digest
     assert one.digest == asking(Gold(document="guide.md"), tags=["x"]).digest
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b'{"question": "?", "gold": [{"document": "a"}]}\n{"question": 1}', "x.jsonl, line 2"),
+        (b"\xff\xfe", "not in UTF-8"),
+        (b"\n\n", "There is no question"),
+        (b'{"question": "", "gold": []}', "line 1"),
+    ],
+)
+def test_a_file_that_was_read_already_is_named_with_its_line(data: bytes, says: str) -> None:
+    with pytest.raises(InvalidDataset, match=says):
+        parse_questions(data, name="x.jsonl")
