@@ -20,7 +20,9 @@ from benchmarks.corpus import MODEL, Target, require_corpus, require_mixture
 from benchmarks.metrics import percentile
 from benchmarks.raw_pgvector import RawPgvector
 from benchmarks.raw_weaviate import RawWeaviate
+from benchmarks.results_file import put, table_section
 from benchmarks.service import ServiceFailed, data_folder, running
+from benchmarks.surroundings import measured
 from benchmarks.terminal import err, out, progress_bars
 from kb.settings import Settings
 from kb.weaviate.embedded import EmbeddedWeaviate
@@ -32,6 +34,10 @@ TOP = 10
 WARM_UP = 64  # questions that are not counted
 TURN = 10  # questions of each client one way, then the other
 MAX_RATIO = 1.3
+TITLE = "Speed"
+ABOUT = """\
+`/retrieve` over HTTP, in turns with the queries that it puts to its store, put to it directly. The
+service, the store and whoever asks share the machine."""
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
 
@@ -89,6 +95,7 @@ def main(
         Path | None,
         typer.Option(help="The service's data folder instead of one that a second run finds."),
     ] = None,
+    write: Annotated[bool, typer.Option(help="Put the table into RESULTS.md.")] = False,
 ) -> None:
     """Time questions over HTTP beside the raw queries that answer them.
 
@@ -110,20 +117,24 @@ def main(
     except (beir.CollectionMissing, ServiceFailed) as exc:
         err.print(f"[red]Error:[/] {exc}", soft_wrap=True)
         raise typer.Exit(2) from exc
-    out.print(_table(rows, chunks))
-    for store, measured in first.items():
-        out.print(
-            f"{store}: a question asked for the first time, its vector still to be made: p50"
-            f" {percentile(measured.seconds, 50) * 1000:.1f} ms",
-            soft_wrap=True,
-        )
-    missed = [row for row in rows if row.ratio > MAX_RATIO]
-    for row in missed:
-        out.print(
-            f"[red]Missed:[/] {row.store}, {row.clients} at a time: {row.ratio:.2f} times the raw"
-            f" queries, demanded at most {MAX_RATIO}",
-            soft_wrap=True,
-        )
+    table, missed = _table(rows, chunks), [row for row in rows if row.ratio > MAX_RATIO]
+    said = [
+        *(
+            f"{store}, a question asked for the first time, its vector still to be made: p50"
+            f" {percentile(one.seconds, 50) * 1000:.1f} ms"
+            for store, one in first.items()
+        ),
+        *(
+            f"Missed: {row.store}, {row.clients} at a time: {row.ratio:.2f} times the raw queries,"
+            f" demanded at most {MAX_RATIO}"
+            for row in missed
+        ),
+    ]
+    out.print(table)
+    for one in said:
+        out.print(one, soft_wrap=True)
+    if write:
+        put(table_section(TITLE, ABOUT, table, said, measured("speed")))
     raise typer.Exit(1 if missed else 0)
 
 

@@ -11,9 +11,9 @@ from typing import Annotated, TypeVar
 import typer
 from rich.markdown import Markdown
 
+from benchmarks import results_file
 from benchmarks.beir import VARIABLE, CollectionMissing
 from benchmarks.client import connected
-from benchmarks.quality import results_file
 from benchmarks.quality.data_set import DataSet
 from benchmarks.quality.demands import checks
 from benchmarks.quality.model import FOLDER
@@ -21,8 +21,8 @@ from benchmarks.quality.outcome import Outcome
 from benchmarks.quality.registry import DATA_SETS
 from benchmarks.quality.report import section
 from benchmarks.quality.runner import measure
-from benchmarks.quality.surroundings import measured
 from benchmarks.service import Running, ServiceFailed, data_folder, running
+from benchmarks.surroundings import measured
 from benchmarks.terminal import err, out, progress_bars
 from retrieval.index import STORES, StoreName
 
@@ -73,7 +73,7 @@ def main(
         stores=_among(stores, STORES, "--stores"),
         limit=limit,
         write=write,
-        measured=measured(_given(only=only, stores=stores)),
+        measured=measured("quality", _given(only=only, stores=stores)),
     )
     try:
         if url and api_key:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.table import Table
 
-from benchmarks.quality import results_file
+from benchmarks import results_file
 from benchmarks.quality.data_set import Corpus, DataSet, Demand, OnceDemand, Task
 from benchmarks.quality.demands import checks
 from benchmarks.quality.outcome import Outcome, TaskOutcome
@@ -128,6 +129,7 @@ def test_the_section_has_each_way_beside_what_is_published() -> None:
 
 
 def test_a_section_replaces_its_own_and_leaves_the_others(tmp_path: Path) -> None:
+    assert results_file.PATH.is_file()
     path = tmp_path / "RESULTS.md"
     for text in ("## A\n\nold\n", "## B\n\nother\n", "## A\n\nnew\n"):
         results_file.put(text, path)
@@ -138,6 +140,19 @@ def test_a_section_replaces_its_own_and_leaves_the_others(tmp_path: Path) -> Non
     before = text
     results_file.put("## B\n\nother\n", path)
     assert path.read_text() == before
+
+
+def test_a_table_of_the_terminal_becomes_a_section() -> None:
+    table = Table("store", title="Shown")
+    table.add_column("p50, ms", justify="right")
+    table.add_row("pgvector", "24.1")
+    table.add_row("weaviate", "59.3")
+    text = results_file.table_section("Speed", "Over HTTP.", table, ["Good."], "Measured today.")
+    assert text == (
+        "## Speed\n\nOver HTTP.\n\n"
+        "| store | p50, ms |\n| --- | --: |\n| pgvector | 24.1 |\n| weaviate | 59.3 |\n\n"
+        "- Good.\n\nMeasured today.\n"
+    )
 
 
 def test_a_way_is_held_against_the_better_leg() -> None:

