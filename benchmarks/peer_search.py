@@ -98,7 +98,7 @@ def main(
     table, missed = _table(results), _missed(results)
     out.print(table)
     for line in missed:
-        out.print(line, soft_wrap=True)
+        out.print(line, style="red", soft_wrap=True)
     if write:
         put(table_section(TITLE, ABOUT, table, missed, measured("peer_search")))
     raise typer.Exit(1 if missed else 0)

@@ -37,6 +37,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exce
     "`python -m benchmarks.quality --url http://127.0.0.1:8080 --api-key kb_...`"
 )
 def main(
+    context: typer.Context,
     bench_data: Annotated[
         Path | None, typer.Option(envvar=VARIABLE, help="Folder that holds the data sets.")
     ] = None,
@@ -73,7 +74,7 @@ def main(
         stores=_among(stores, STORES, "--stores"),
         limit=limit,
         write=write,
-        measured=measured("quality", _given(only=only, stores=stores)),
+        measured=measured("quality", context, "only", "stores"),
     )
     try:
         if url and api_key:
@@ -145,14 +146,6 @@ def _among(given: str, known: Sequence[Choice], option: str) -> list[Choice]:
             f"{', '.join(sorted(unknown))}: not among {', '.join(known)}.", param_hint=option
         )
     return [one for one in known if one in asked]
-
-
-def _given(*, only: str, stores: str) -> list[str]:
-    """Those options that say what is measured, where they are not as they are anyway."""
-    return [
-        *([f"--only {only}"] if only != ALL_SETS else []),
-        *([f"--stores {stores}"] if stores != ALL_STORES else []),
-    ]
 
 
 if __name__ == "__main__":
