@@ -31,6 +31,7 @@ from benchmarks.service import ROOT, Running, ServiceFailed, data_folder, runnin
 from benchmarks.terminal import err, out, progress_bars
 from benchmarks.watch import Seen, watching
 from kb.settings import Settings
+from retrieval.cores import usable_cores
 from retrieval.embedding.models import MODELS
 from retrieval.embedding.prepared import published
 from retrieval.embedding.weights import find_model_folder
@@ -230,7 +231,7 @@ def _peer(name: str, python: Path, folder: Path, paths: Sequence[Path], pages: i
     if process.returncode:
         raise ServiceFailed(f"{name} failed: {complaints[-2000:]}")
     done: dict[str, Any] = json.loads(said.splitlines()[-1])
-    return _result(name, log, seen, pages=pages, threads=_cores(), before=before, **done)
+    return _result(name, log, seen, pages=pages, threads=usable_cores(), before=before, **done)
 
 
 def _result(
@@ -272,10 +273,6 @@ def _processor_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _cores() -> int:
-    return len(psutil.Process().cpu_affinity() or ()) if psutil.LINUX else os.cpu_count() or 1
-
-
 def _line(result: Result) -> str:
     return f"{result.name}: {result.seconds:.0f} s, {result.chunks_per_second:.1f} chunks/s"
 
@@ -294,7 +291,9 @@ def _table(results: Sequence[Result]) -> Table:
         "tokens/s": lambda one: f"{one.tokens / one.seconds:,.0f}",
         "padding on top": lambda one: f"{one.padded / one.tokens - 1:.0%}",
         "time with the model at work": lambda one: f"{one.busy_share:.0%}",
-        "cores' time in the model": lambda one: f"{one.core_seconds / one.seconds / _cores():.0%}",
+        "cores' time in the model": lambda one: (
+            f"{one.core_seconds / one.seconds / usable_cores():.0%}"
+        ),
         "chunks per processor second": lambda one: f"{one.chunks / one.processor:.1f}",
         "most memory": lambda one: ", ".join(
             f"{label} {memory / 1e6:,.0f} MB" for label, memory in sorted(one.memory.items())

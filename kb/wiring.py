@@ -314,7 +314,7 @@ async def _open_reranker(settings: Settings) -> AsyncGenerator[Reranker | None]:
     if settings.rerank_model is None:
         yield None
         return
-    from retrieval.embedding.fastembed_embedder import usable_cores
+    from retrieval.cores import usable_cores
     from retrieval.reranking.opening import open_reranker
 
     key = settings.rerank_api_key

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from retrieval.alpha import alpha_of
 from retrieval.embedding.cached import embed_question
@@ -16,6 +17,7 @@ from retrieval.store import Blend, Candidates, Reading, StoreQuery, Vector
 from retrieval.target import Target
 from retrieval.understanding.hypothetical import embed_with_hypothetical
 
+T = TypeVar("T")
 ATTEMPTS = 3  # at a search whose documents are replaced before they are read
 MIN_CANDIDATES = 100  # from each leg; see the figures in fusion.py
 
@@ -39,7 +41,7 @@ async def rank(targets: Sequence[Target], query: Query, *, depth: int, everythin
     asked = [_Asked(target, query, alpha) for target in targets]
     attempt = 0
     while True:
-        found = await asyncio.gather(*(one.candidates(limit=depth) for one in asked))
+        found = await _all([one.candidates(limit=depth) for one in asked])
         pool = Pool.of(found)
         fusion = _fusion(targets, query, alpha, pool, found)
         keys = list(pool.keys) if everything else fusion.contenders(pool, depth)
@@ -47,11 +49,11 @@ async def rank(targets: Sequence[Target], query: Query, *, depth: int, everythin
         for number, chunk in keys:
             wanted[number].append(chunk)
         best = len(keys) if everything or isinstance(fusion, ReciprocalRank) else depth
-        readings = await asyncio.gather(
-            *(
+        readings = await _all(
+            [
                 asked[number].read(found[number], ids, best=best, blend=fusion.blend)
                 for number, ids in wanted.items()
-            )
+            ]
         )
         attempt += 1
         complete = all(
@@ -85,24 +87,25 @@ class _Asked:
         self._query = query
         self._alpha = alpha
         self._languages = target.index.version.languages
-        self._vector = asyncio.ensure_future(self._embed())
+        self._embedded = self._embed() if alpha > 0 else None
 
-    async def _embed(self) -> Vector | None:
-        if self._alpha == 0:
-            return None
+    def _embed(self) -> asyncio.Future[Vector]:
         embedder, query = self._target.index.embedder, self._query
-        if query.hypothetical is not None:
-            return await asyncio.to_thread(
-                embed_with_hypothetical, embedder, query.text, query.hypothetical
-            )
-        return await embed_question(embedder, query.text)
+        if query.hypothetical is None:
+            return embed_question(embedder, query.text)
+        return asyncio.ensure_future(
+            asyncio.to_thread(embed_with_hypothetical, embedder, query.text, query.hypothetical)
+        )
+
+    async def _vector(self) -> Vector | None:
+        return None if self._embedded is None else await self._embedded
 
     @property
     def _text(self) -> str | None:
         return self._query.text if self._alpha < 1 else None
 
     async def candidates(self, *, limit: int) -> Candidates:
-        """What each leg that was asked for finds; they run side by side."""
+        """What each leg that was asked for finds."""
         target, limit = self._target, max(MIN_CANDIDATES, limit)
 
         async def search(asked: StoreQuery) -> Candidates:
@@ -110,8 +113,14 @@ class _Asked:
                 target.scope, target.index.version, asked, limit=limit, filters=target.filters
             )
 
+        if self._embedded is None or self._embedded.done():
+            vector = await self._vector()
+            return await search(
+                StoreQuery(vector=vector, text=self._text, languages=self._languages)
+            )
+
         async def by_meaning() -> Candidates:
-            return await search(StoreQuery(vector=await self._vector))
+            return await search(StoreQuery(vector=await self._vector()))
 
         by_words = search(StoreQuery(text=self._text, languages=self._languages))
         meaning, words = await asyncio.gather(by_meaning(), by_words)
@@ -124,7 +133,7 @@ class _Asked:
     ) -> Reading:
         """The best of these chunks."""
         asked = StoreQuery(
-            vector=await self._vector,
+            vector=await self._vector(),
             text=self._text,
             languages=self._languages,
             found=found,
@@ -133,6 +142,11 @@ class _Asked:
         return await target.index.store.read(
             target.scope, target.index.version, asked, ids, best=best, blend=blend
         )
+
+
+async def _all(tasks: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """What each gives; a single one, as there mostly is, needs no task of its own."""
+    return [await tasks[0]] if len(tasks) == 1 else await asyncio.gather(*tasks)
 
 
 def _fusion(

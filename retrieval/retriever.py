@@ -87,12 +87,12 @@ class _Answer:
         self._scores = scores
         self.reranked = reranked
         self._order = list(range(len(ranking.passages)))
+        ordered = ranking.passages
         if scores:
             self._order = sorted(scores, key=lambda place: (-scores[place], place))
-        ordered = [
-            replace(ranking.passages[place], score=scores.get(place, ranking.passages[place].score))
-            for place in self._order
-        ]
+            ordered = [
+                replace(ranking.passages[place], score=scores[place]) for place in self._order
+            ]
         selection = select(ordered, query)
         self.passages: list[Passage] = [ordered[place] for place in selection.kept]
         self.is_final = ranking.is_complete or selection.is_final

@@ -16,10 +16,14 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
-async def embed_question(embedder: Embedder, text: str) -> Vectors:
-    """`embed_query` on a thread; a vector that is remembered needs none."""
+def embed_question(embedder: Embedder, text: str) -> asyncio.Future[Vectors]:
+    """`embed_query` on a thread; a vector that is remembered needs none, and is there at once."""
     known = embedder.remembered(text) if isinstance(embedder, CachedEmbedder) else None
-    return await asyncio.to_thread(embedder.embed_query, text) if known is None else known
+    if known is None:
+        return asyncio.ensure_future(asyncio.to_thread(embedder.embed_query, text))
+    vector = asyncio.get_running_loop().create_future()
+    vector.set_result(known)
+    return vector
 
 
 class CachedEmbedder:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from retrieval.cores import usable_cores
 from retrieval.embedding.embedder import Vectors, to_unit_length
 from retrieval.embedding.fastembed_names import name_in_fastembed
 from retrieval.embedding.models import EmbeddingModel
@@ -114,12 +113,6 @@ class FastEmbedEmbedder:
             yield
         finally:
             self._running.release()
-
-
-def usable_cores() -> int:
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))  # a container may have fewer than the machine
-    return os.cpu_count() or 1
 
 
 def _session(graph: Path) -> Any:

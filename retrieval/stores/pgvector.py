@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, LiteralString, cast
@@ -13,7 +14,7 @@ from uuid import UUID
 
 import numpy as np
 import pgvector
-from pgvector import HalfVector, SparseVector
+from pgvector import HalfVector
 from psycopg import errors, sql
 from psycopg.types.json import Jsonb
 from pydantic_core import to_json
@@ -22,6 +23,7 @@ from retrieval import bm25
 from retrieval.analysis import TERM_SPACE
 from retrieval.analysis.question import analyzed
 from retrieval.chunk import Chunk
+from retrieval.cores import usable_cores
 from retrieval.filters import SECTION_SEPARATOR, Filter
 from retrieval.index import IndexVersion, VectorStorage
 from retrieval.metadata import as_json, from_json
@@ -71,6 +73,7 @@ class PgVectorStore:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._searches = 0  # under way
 
     async def create(self, scope: Scope, index: IndexVersion) -> None:
         storage = index.settings.vector_storage
@@ -156,72 +159,49 @@ class PgVectorStore:
         limit: int,
         filters: Filter | None,
     ) -> Candidates:
-        semantic, words = await asyncio.gather(
-            self._search_semantic(scope, index, query.vector, limit, filters),
-            self._search_lexical(scope, index, query, limit, filters),
+        self._searches += 1
+        try:
+            semantic, weighed, lexical = await self._legs(scope, index, query, limit, filters)
+        finally:
+            self._searches -= 1
+        return Candidates(
+            semantic=_scores(semantic),
+            lexical=_scores(lexical),
+            term_weights=None if query.text is None else _weights(weighed),
         )
-        weights, lexical = words
-        return Candidates(semantic=semantic, lexical=lexical, term_weights=weights)
 
-    async def _search_semantic(
-        self,
-        scope: Scope,
-        index: IndexVersion,
-        vector: Vector | None,
-        limit: int,
-        filters: Filter | None,
-    ) -> dict[int, float]:
-        if vector is None:
-            return {}
-        condition, parameters = compile_filter(filters)
-        storage = index.settings.vector_storage
-        wanted = limit * RESCORED if storage == "binary" else limit
-        visited = min(max(wanted, MIN_EF_SEARCH), MAX_EF_SEARCH)
-        rows = await self._fetch(
-            scope,
-            index,
-            _nearest(index, condition.as_string()),
-            {
-                **parameters,
-                "vector": _literal(vector, storage),
-                "rescored": max(visited, limit),
-                "limit": limit,
-                "few": FEW,
-            },
-            {
-                "hnsw.ef_search": str(visited),
-                # Without it, a filter leaves only what happens to be among the nearest ef_search.
-                "hnsw.iterative_scan": "strict_order",
-                "hnsw.max_scan_tuples": "100000",
-                "hnsw.scan_mem_multiplier": "8",
-            },
-        )
-        return _scores(rows)
-
-    async def _search_lexical(
+    async def _legs(
         self,
         scope: Scope,
         index: IndexVersion,
         query: StoreQuery,
         limit: int,
         filters: Filter | None,
-    ) -> tuple[dict[int, float] | None, dict[int, float]]:
-        """The weights of the text's terms, and the scores."""
-        if query.text is None:
-            return None, {}
-        condition, parameters = compile_filter(filters)
-        weighed, found = await self._fetch_each(
-            scope,
-            index,
-            [
-                _query("weigh", index.id),
-                _query("search_lexical", index.id, condition.as_string()),
-            ],
-            {**parameters, **await _asked(query, filtered=filters is not None), "limit": limit},
-            # The planner takes comparing two arrays for as cheap as comparing two numbers.
-            {"enable_seqscan": "off"},
-        )
-        return _weights(weighed), _scores(found)
+    ) -> tuple[list[Any], list[Any], list[Any]]:
+        """The rows by meaning, the weights of the text's terms, and the rows by words.
+
+        Side by side while each has a core of its own, else one after the other in one round trip:
+        then something else would have to wait for the second.
+        """
+        vector = query.vector
+
+        async def by_meaning() -> list[list[Any]]:
+            if vector is None:
+                return [[]]
+            return await self._ask(scope, index, _by_meaning(index, vector, limit, filters))
+
+        async def by_words() -> list[list[Any]]:
+            if query.text is None:
+                return [[], []]
+            return await self._ask(scope, index, await _by_words(index, query, limit, filters))
+
+        if vector is None or query.text is None or 2 * self._searches <= usable_cores():
+            (semantic,), (weighed, lexical) = await asyncio.gather(by_meaning(), by_words())
+        else:
+            meaning = _by_meaning(index, vector, limit, filters)
+            both = meaning + await _by_words(index, query, limit, filters)
+            semantic, weighed, lexical = await self._ask(scope, index, both)
+        return semantic, weighed, lexical
 
     async def read(
         self,
@@ -236,7 +216,7 @@ class PgVectorStore:
         weights = None if query.found is None else query.found.term_weights
         if weights is None and query.text is not None:
             weigh = _query("weigh", index.id)
-            weights = _weights(await self._fetch(scope, index, weigh, await _asked(query)))
+            weights = _weights(await self._fetch(scope, index, weigh, await _terms(query)))
         found = await self._fetch(
             scope,
             index,
@@ -245,7 +225,7 @@ class PgVectorStore:
                 "vector": None
                 if query.vector is None
                 else _literal(query.vector, index.settings.vector_storage),
-                "weights": None if weights is None else SparseVector(dict(weights), TERM_SPACE),
+                "weights": None if weights is None else _sparse(weights),
                 "ids": _array(ids),
                 "semantic": blend.semantic,
                 "lexical": blend.lexical,
@@ -297,24 +277,69 @@ class PgVectorStore:
         index: IndexVersion,
         query: LiteralString,
         parameters: Mapping[str, Any],
-        settings: Mapping[str, str] | None = None,
     ) -> list[Any]:
-        """The rows of a query that names its scope; `settings` are PostgreSQL's, for it alone."""
-        (rows,) = await self._fetch_each(scope, index, [query], parameters, settings)
+        """The rows of a query that names its scope."""
+        (rows,) = await self._ask(scope, index, _Asked((query,), parameters))
         return rows
 
-    async def _fetch_each(
-        self,
-        scope: Scope,
-        index: IndexVersion,
-        queries: Sequence[LiteralString],
-        parameters: Mapping[str, Any],
-        settings: Mapping[str, str] | None = None,
-    ) -> list[list[Any]]:
-        """The same of several, of which one sees what the one before has set."""
-        settings = {**scope_settings(scope), **(settings or {})}
+    async def _ask(self, scope: Scope, index: IndexVersion, asked: _Asked) -> list[list[Any]]:
+        """The rows of each query."""
+        settings = {**scope_settings(scope), **asked.settings}
+        parameters = {**_ids(scope), **asked.parameters}
         with _found(index):
-            return await fetch_each(self._pool, settings, queries, {**_ids(scope), **parameters})
+            return await fetch_each(self._pool, settings, asked.queries, parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Queries of one transaction, of which each sees what the one before has set."""
+
+    queries: tuple[LiteralString, ...]
+    parameters: Mapping[str, Any]
+    settings: Mapping[str, str] = field(default_factory=dict[str, str])
+    """PostgreSQL's own, for this transaction alone."""
+
+    def __add__(self, other: _Asked) -> _Asked:
+        return _Asked(
+            (*self.queries, *other.queries),
+            {**self.parameters, **other.parameters},
+            {**self.settings, **other.settings},
+        )
+
+
+def _by_meaning(index: IndexVersion, vector: Vector, limit: int, filters: Filter | None) -> _Asked:
+    condition, parameters = compile_filter(filters)
+    storage = index.settings.vector_storage
+    wanted = limit * RESCORED if storage == "binary" else limit
+    visited = min(max(wanted, MIN_EF_SEARCH), MAX_EF_SEARCH)
+    return _Asked(
+        (_nearest(index, condition.as_string()),),
+        {
+            **parameters,
+            "vector": _literal(vector, storage),
+            "rescored": max(visited, limit),
+            "limit": limit,
+            "few": FEW,
+        },
+        {
+            "hnsw.ef_search": str(visited),
+            # Without it, a filter leaves only what happens to be among the nearest ef_search.
+            "hnsw.iterative_scan": "strict_order",
+            "hnsw.max_scan_tuples": "100000",
+            "hnsw.scan_mem_multiplier": "8",
+        },
+    )
+
+
+async def _by_words(
+    index: IndexVersion, query: StoreQuery, limit: int, filters: Filter | None
+) -> _Asked:
+    """Weighs the text's terms, and searches for them."""
+    condition, parameters = compile_filter(filters)
+    return _Asked(
+        (_query("weigh", index.id), _query("search_lexical", index.id, condition.as_string())),
+        {**parameters, **await _terms(query, filtered=filters is not None), "limit": limit},
+    )
 
 
 @contextmanager
@@ -346,15 +371,16 @@ def _query(name: str, index_id: UUID, condition: str = "true") -> LiteralString:
 def _nearest(index: IndexVersion, condition: str) -> LiteralString:
     """The query by meaning, on that index version's tables."""
     settings = index.settings
-    by_bits = settings.vector_storage == "binary"
-    return _nearest_query(
-        index.id, condition, settings.embedding_model.dimensions if by_bits else None
-    )
+    dimensions = settings.embedding_model.dimensions
+    return _nearest_query(index.id, condition, settings.vector_storage, dimensions)
 
 
 @lru_cache(maxsize=1024)
-def _nearest_query(index_id: UUID, condition: str, bits: int | None) -> LiteralString:
-    name = "search_semantic_by_graph" if bits is None else "search_semantic_by_bits"
+def _nearest_query(
+    index_id: UUID, condition: str, storage: VectorStorage, dimensions: int
+) -> LiteralString:
+    name = "search_semantic_by_bits" if storage == "binary" else "search_semantic_by_graph"
+    column, _, _ = COLUMNS[storage]
     passing = sql.SQL(cast("LiteralString", condition))
     limit = sql.Placeholder("few")
     if condition == "true":  # how many chunks there are in all is known without looking
@@ -362,8 +388,10 @@ def _nearest_query(index_id: UUID, condition: str, bits: int | None) -> LiteralS
         few, many = everything + sql.SQL(" <= ") + limit, everything + sql.SQL(" > ") + limit
     else:
         few, many = passing, sql.SQL("(SELECT count(*) FROM few) > {} AND ").format(limit) + passing
-    by_graph = _composed(name, index_id, filter=many, dimensions=sql.Literal(bits))
-    filled = _composed("search_semantic", index_id, few=few, by_graph=by_graph)
+    by_graph = _composed(name, index_id, filter=many, dimensions=sql.Literal(dimensions))
+    filled = _composed(
+        "search_semantic", index_id, few=few, by_graph=by_graph, column=sql.SQL(column)
+    )
     return cast("LiteralString", filled.as_string())
 
 
@@ -426,7 +454,7 @@ def _row(
         "content_hash": chunk.content_hash,
         "embedding": _literal(vector, index.settings.vector_storage),
         "terms": sorted(weights),
-        "weights": SparseVector(weights, TERM_SPACE),
+        "weights": _sparse(weights),
     }
 
 
@@ -491,7 +519,7 @@ def _stored(row: Sequence[Any]) -> StoredChunk:
     )
 
 
-async def _asked(query: StoreQuery, *, filtered: bool = False) -> dict[str, Any]:
+async def _terms(query: StoreQuery, *, filtered: bool = False) -> dict[str, Any]:
     """What weighs the words of the query's text."""
     terms = await analyzed(bm25.query_terms, query.text or "", query.languages)
     return {
@@ -510,6 +538,12 @@ def _weights(rows: Sequence[Any]) -> dict[int, float]:
 def _array(numbers: Iterable[int]) -> str:
     """In PostgreSQL's text form; psycopg takes each for what may have to be quoted."""
     return f"{{{','.join(map(str, numbers))}}}"
+
+
+def _sparse(weights: Mapping[int, float]) -> str:
+    """In pgvector's text form, which counts from 1."""
+    elements = ",".join(f"{term + 1}:{weight!r}" for term, weight in sorted(weights.items()))
+    return f"{{{elements}}}/{TERM_SPACE}"
 
 
 def _scores(rows: Iterable[tuple[int, float]]) -> dict[int, float]:

@@ -138,7 +138,7 @@ INSERT INTO {words} (
     id, team_id, knowledge_base_id, item_name, ingested_at, page, category, source, section,
     metadata, terms, weights
 )
-SELECT chunk.*, %(terms)s::integer[], %(weights)s FROM chunk;
+SELECT chunk.*, %(terms)s::integer[], %(weights)s::sparsevec FROM chunk;
 
 -- name: add_frequencies
 INSERT INTO {terms} AS t (team_id, knowledge_base_id, term, chunks)
@@ -178,10 +178,11 @@ WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND te
 -- name: weigh
 -- The question's side of BM25 (`bm25.query_weights`), reckoned here to save a round trip, and the rarest
 -- terms: as many as together occur in the budget's number of chunks, and at least one. What follows
--- in the same transaction finds both in settings.
+-- in the same transaction finds both in settings, and goes through no whole table: the planner takes
+-- comparing two arrays for as cheap as comparing two numbers.
 SELECT terms, weights,
     set_config('kb.weights', format('{{%%s}}/1000000000', weights_text), true),
-    set_config('kb.rarest', format('{{%%s}}', rarest), true)
+    set_config('kb.rarest', format('{{%%s}}', rarest), true), set_config('enable_seqscan', 'off', true)
 FROM (
     SELECT coalesce(array_agg(term), '{{}}') AS terms, coalesce(array_agg(weight), '{{}}') AS weights,
         string_agg(term + 1 || ':' || weight, ',' ORDER BY term) AS weights_text,
@@ -203,18 +204,18 @@ FROM (
 ) AS question;
 
 -- name: search_semantic_by_graph
-SELECT id, embedding <#> %(vector)s AS distance FROM {chunks}
+SELECT id, embedding <#> (SELECT vector FROM asked) AS distance FROM {chunks}
 WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND {filter}
 ORDER BY distance
 LIMIT %(limit)s;
 
 -- name: search_semantic_by_bits
-SELECT id, embedding <#> %(vector)s AS distance
+SELECT id, embedding <#> (SELECT vector FROM asked) AS distance
 FROM (
     SELECT id, embedding FROM {chunks}
     WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND {filter}
     ORDER BY binary_quantize(embedding)::bit({dimensions})
-        <~> binary_quantize(%(vector)s::halfvec({dimensions}))
+        <~> (SELECT binary_quantize(vector) FROM asked)
     LIMIT %(rescored)s
 ) AS roughly
 ORDER BY distance
@@ -228,7 +229,7 @@ LIMIT %(limit)s;
 -- What passes the filter is looked at first, and ranked exactly if it is few chunks: among the
 -- nearest neighbours there may be none of them for a long way, and to some of a small index, or of
 -- one full of repeats, no way of the graph leads.
-WITH few AS MATERIALIZED (
+WITH asked AS MATERIALIZED (SELECT %(vector)s::{column} AS vector), few AS MATERIALIZED (
     SELECT id FROM {words}
     WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
         AND kb.scope_team() = %(team_id)s AND kb.scope_knowledge_base() = %(knowledge_base_id)s
@@ -238,7 +239,7 @@ WITH few AS MATERIALIZED (
 (
     SELECT id, distance
     FROM (
-        SELECT id, embedding <#> %(vector)s AS distance FROM {chunks}
+        SELECT id, embedding <#> (SELECT vector FROM asked) AS distance FROM {chunks}
         WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
             AND (SELECT count(*) FROM few) <= %(few)s AND id = ANY(ARRAY(SELECT id FROM few))
         OFFSET 0 -- or the graph could be taken after all
@@ -263,16 +264,13 @@ SELECT id, document_id, version_id, version_number, item_name, ingested_at, sour
     metadata, position, text, context, char_start, char_end, parent_start, parent_end, page,
     section_path, category, token_count, semantic, lexical, found
 FROM (
-    SELECT *, count(*) OVER () AS found
-    FROM (
-        SELECT c.id, -(c.embedding <#> %(vector)s) AS semantic,
-            -(w.weights <#> %(weights)s) AS lexical, c.item_name, c.char_start
-        FROM {words} w JOIN {chunks} c USING (id)
-        WHERE c.team_id = %(team_id)s AND c.knowledge_base_id = %(knowledge_base_id)s
-            AND w.id = ANY(%(ids)s::bigint[])
-        OFFSET 0 -- or each score would be reckoned once more where it is named
-    ) AS scored
-    ORDER BY coalesce(%(semantic)s * semantic, 0) + coalesce(%(lexical)s * lexical, 0) DESC,
-        item_name, char_start, id
-    LIMIT %(best)s
-) AS best JOIN {chunks} USING (id, item_name, char_start);
+    SELECT c.*, -(c.embedding <#> %(vector)s) AS semantic, -(w.weights <#> %(weights)s) AS lexical,
+        count(*) OVER () AS found
+    FROM {words} w JOIN {chunks} c USING (id)
+    WHERE c.team_id = %(team_id)s AND c.knowledge_base_id = %(knowledge_base_id)s
+        AND w.id = ANY(%(ids)s::bigint[])
+    OFFSET 0 -- or each score would be reckoned once more where it is named
+) AS scored
+ORDER BY coalesce(%(semantic)s * semantic, 0) + coalesce(%(lexical)s * lexical, 0) DESC, item_name,
+    char_start, id
+LIMIT %(best)s;

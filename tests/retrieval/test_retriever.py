@@ -14,14 +14,16 @@ from ingest.chunking.settings import chunk_settings
 from kb.catalog.errors import NotFound
 from kb.service import Service
 from kb.worker import Worker
+from retrieval.embedding.cached import CachedEmbedder
 from retrieval.embedding.embedder import Embedder
 from retrieval.embedding.models import MODELS
+from retrieval.filters import Filter
 from retrieval.index import IndexVersion
 from retrieval.passage import Passage
 from retrieval.postgres import Pool
 from retrieval.query import MAX_QUERY_CHARACTERS, MAX_RESULTS, InvalidQuery, Query
 from retrieval.scope import Scope, TeamScope
-from retrieval.store import Blend, Reading, StoreQuery
+from retrieval.store import Blend, Candidates, Reading, StoreQuery
 from retrieval.stores.pgvector import PgVectorStore
 from tests.retrieval.desk import Desk
 from tests.retrieval.stores import reference_bm25
@@ -218,6 +220,38 @@ async def test_a_document_replaced_meanwhile_is_still_found(
     store.replacing = replace
     passages = await Desk(shelf, embedder).ask("pump pressure", alpha=alpha)
     assert texts(passages) == ["The pump has pressure."]
+
+
+class Counted(PgVectorStore):
+    """The real store, and which legs each search asked for."""
+
+    legs: list[tuple[bool, bool]]
+
+    async def search(
+        self,
+        scope: Scope,
+        index: IndexVersion,
+        query: StoreQuery,
+        *,
+        limit: int,
+        filters: Filter | None,
+    ) -> Candidates:
+        self.legs.append((query.vector is not None, query.text is not None))
+        return await super().search(scope, index, query, limit=limit, filters=filters)
+
+
+async def test_words_wait_for_no_vector_but_go_with_one_that_is_remembered(
+    pool: Pool, embedder: Embedder
+) -> None:
+    store = Counted(pool)
+    desk = Desk(await Shelf(store).create(), CachedEmbedder(embedder, size=4))
+    await desk.put("pump.txt", make_chunks("The pump has no pressure."))
+    store.legs = []
+    first = await desk.ask("pump pressure")
+    assert store.legs == [(False, True), (True, False)]
+    store.legs = []
+    assert await desk.ask("pump pressure") == first
+    assert store.legs == [(True, True)]
 
 
 # What an answer says of itself

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, LiteralString, get_args
 
 import numpy as np
 import psycopg
@@ -14,9 +14,10 @@ from psycopg import errors, sql
 from psycopg.conninfo import make_conninfo
 
 from kb.postgres.pool import make_pool
-from retrieval.filters import parse_filter
+from retrieval.filters import Filter, parse_filter
+from retrieval.index import VectorStorage
 from retrieval.postgres import Connection, Pool, scoped
-from retrieval.store import Store, Vector
+from retrieval.store import IndexNotFound, Store, Vector
 from retrieval.stores import pgvector
 from retrieval.stores.pgvector import EVERY_CHUNK, PgVectorStore
 from tests.retrieval.stores.makers import (
@@ -24,6 +25,7 @@ from tests.retrieval.stores.makers import (
     make_chunk,
     make_chunks,
     make_document,
+    make_index,
     make_scope,
     make_vectors,
     next_version,
@@ -189,6 +191,74 @@ async def test_a_row_cannot_be_handed_to_another_scope(pool: Pool, shelf: Shelf)
             await rows(
                 conn, "UPDATE {chunks} SET team_id = %s RETURNING 1", shelf, make_scope().team_id
             )
+
+
+# Both legs
+
+NAMED = parse_filter({"equals": {"key": "item_name", "value": "a.txt"}})
+
+
+@pytest.mark.parametrize("filters", [None, NAMED])
+@pytest.mark.parametrize("vector_storage", get_args(VectorStorage))
+@pytest.mark.parametrize(("cores", "round_trips"), [(1, 1), (2, 2)])
+async def test_both_legs_find_the_same_apart_and_in_one_round_trip(
+    store: PgVectorStore,
+    monkeypatch: pytest.MonkeyPatch,
+    vector_storage: VectorStorage,
+    filters: Filter | None,
+    cores: int,
+    round_trips: int,
+) -> None:
+    shelf = await Shelf(store, index=make_index(vector_storage=vector_storage)).create()
+    for name in ("a.txt", "b.txt"):
+        await shelf.put(make_document(name), make_chunks("kettle", "motor", "kettle motor"))
+    (vector,) = make_vectors(1, seed=7)
+    semantic = (await shelf.search(vector=vector, filters=filters)).semantic
+    lexical = (await shelf.search(text="kettle", filters=filters)).lexical
+    assert len(semantic) == (6 if filters is None else 3)
+    assert len(lexical) == (4 if filters is None else 2)
+    asked = watched(monkeypatch)
+    monkeypatch.setattr(pgvector, "usable_cores", lambda: cores)
+    found = await shelf.search(text="kettle", vector=vector, filters=filters)
+    assert (found.semantic, found.lexical) == (semantic, lexical)
+    assert found.term_weights
+    assert len(asked) == round_trips
+
+
+async def test_searches_at_the_same_time_take_fewer_round_trips(
+    store: PgVectorStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = await Shelf(store).create()
+    await shelf.put(make_document(), make_chunks("kettle", "motor"))
+    (vector,) = make_vectors(1)
+    monkeypatch.setattr(pgvector, "usable_cores", lambda: 2)
+    asked = watched(monkeypatch)
+    alone = await shelf.search(text="kettle", vector=vector)
+    assert len(asked) == 2
+    with pytest.raises(IndexNotFound):  # what fails is no longer under way
+        await Shelf(store).search(text="kettle", vector=vector)
+    asked.clear()
+    found = await asyncio.gather(*(shelf.search(text="kettle", vector=vector) for _ in range(4)))
+    assert found == [alone] * 4
+    assert len(asked) == 2 + 3
+    asked.clear()
+    assert await shelf.search(text="kettle", vector=vector) == alone
+    assert len(asked) == 2
+
+
+def watched(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
+    """The queries of each round trip from now on."""
+    seen: list[Sequence[str]] = []
+    ask = pgvector.fetch_each
+
+    async def fetch_each(
+        pool: Pool, settings: Any, queries: Sequence[LiteralString], parameters: Any
+    ) -> list[list[tuple[Any, ...]]]:
+        seen.append(queries)
+        return await ask(pool, settings, queries, parameters)
+
+    monkeypatch.setattr(pgvector, "fetch_each", fetch_each)
+    return seen
 
 
 # Document frequencies

@@ -61,7 +61,7 @@ async def test_words_weigh_as_bm25_has_it_and_the_rarest_respect_the_budget(
                 "most_budget": most,
             },
         )
-        ((terms, weights, as_vector, rarest),) = await weigh.fetchall()
+        ((terms, weights, as_vector, rarest, *_),) = await weigh.fetchall()
     found = dict(zip(terms, weights, strict=True))
     assert found == pytest.approx(bm25.query_weights(asked, frequencies, chunks))
     assert as_vector.count(":") == len(found)
