@@ -7,7 +7,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from material import measure, read
+from material import measure, read, settle
 
 
 def main(folder: str, host: str, database: str, user: str, wanted: str) -> None:
@@ -37,6 +37,7 @@ def main(folder: str, host: str, database: str, user: str, wanted: str) -> None:
         for one, text, vector in zip(ids, texts, vectors, strict=True)
     ]
     store.write_documents(documents)
+    settle(host, database, user)
     pipeline = Pipeline()
     top = int(wanted)
     pipeline.add_component("meaning", PgvectorEmbeddingRetriever(document_store=store, top_k=top))

@@ -7,7 +7,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from material import measure, read
+from material import measure, read, settle
 
 
 def main(folder: str, host: str, database: str, user: str, wanted: str) -> None:
@@ -39,6 +39,7 @@ def main(folder: str, host: str, database: str, user: str, wanted: str) -> None:
     ]
     for start in range(0, len(nodes), 500):
         store.add(nodes[start : start + 500])
+    settle(host, database, user)
 
     def search(question: str, vector: list[float]) -> list[str]:
         found = store.query(

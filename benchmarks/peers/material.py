@@ -24,6 +24,15 @@ def read(folder: Path) -> tuple[list[str], list[str], Any, list[str], Any]:
     return said["ids"], said["texts"], vectors, said["questions"], asked
 
 
+def settle(host: str, database: str, user: str) -> None:
+    """Have PostgreSQL tidy up after the filling and look at what is there, as it does by itself
+    within minutes: until then it goes through whole tables instead of an index."""
+    import psycopg
+
+    with psycopg.connect(host=host, dbname=database, user=user, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
+
+
 def measure(search: Search, questions: Sequence[str], vectors: Any) -> None:
     """Print what each question found, and the seconds it took, as a line of JSON."""
     for question, vector in list(zip(questions, vectors, strict=True))[:WARM_UP]:
