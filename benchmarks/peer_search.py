@@ -54,9 +54,9 @@ FASTER = 3.0  # demanded at the median, of each peer
 NDCG = 0.72  # demanded
 TITLE = "Speed beside LlamaIndex and Haystack"
 ABOUT = """\
-The same texts, vectors and PostgreSQL, which has analysed all tables. The service is asked over
-HTTP, before and after each of the others; those in their own process, with so many candidates from
-each of their retrievers."""
+The same texts, vectors and PostgreSQL. The service is asked over HTTP, before and after each of the
+others; those in their own process, with so many candidates from each of their retrievers, as
+PostgreSQL searches their tables before it has analysed them or after, whichever is faster."""
 
 PEERS = {"LlamaIndex": "llama_index_search.py", "Haystack": "haystack_search.py"}
 
@@ -144,7 +144,7 @@ def _measure(collection: beir.Collection, python: Path) -> list[Result]:
 
         scope = asyncio.run(fill())
         with psycopg.connect(database.dsn, autocommit=True) as connection:
-            connection.execute("VACUUM ANALYZE")  # as `peers.material.settle`
+            connection.execute("VACUUM ANALYZE")  # as it does by itself, within minutes
         material = Path(name)
         ids = [document.id for document in collection.documents]
         (material / "texts.json").write_text(

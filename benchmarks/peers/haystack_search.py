@@ -7,7 +7,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from material import measure, read, settle
+from material import measure, read
 
 
 def main(folder: str, host: str, database: str, user: str, wanted: str) -> None:
@@ -37,7 +37,6 @@ def main(folder: str, host: str, database: str, user: str, wanted: str) -> None:
         for one, text, vector in zip(ids, texts, vectors, strict=True)
     ]
     store.write_documents(documents)
-    settle(host, database, user)
     pipeline = Pipeline()
     top = int(wanted)
     pipeline.add_component("meaning", PgvectorEmbeddingRetriever(document_store=store, top_k=top))
@@ -50,7 +49,7 @@ def main(folder: str, host: str, database: str, user: str, wanted: str) -> None:
         found = pipeline.run({"meaning": {"query_embedding": vector}, "words": {"query": question}})
         return [document.id for document in found["join"]["documents"]]
 
-    measure(search, questions, asked)
+    measure(search, questions, asked, host=host, database=database, user=user)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from material import measure, read, settle
+import psycopg
+from material import measure, read
 
 
 def main(folder: str, host: str, database: str, user: str, wanted: str) -> None:
@@ -18,6 +19,8 @@ def main(folder: str, host: str, database: str, user: str, wanted: str) -> None:
     from llama_index.vector_stores.postgres import PGVectorStore
 
     ids, texts, vectors, questions, asked = read(Path(folder))
+    with psycopg.connect(host=host, dbname=database, user=user) as connection:
+        connection.execute("DROP TABLE IF EXISTS data_peer")  # it would only be added to
     address = f"{user}@/{database}?host={host}"
     store = PGVectorStore.from_params(
         connection_string=f"postgresql+psycopg2://{address}",
@@ -39,7 +42,6 @@ def main(folder: str, host: str, database: str, user: str, wanted: str) -> None:
     ]
     for start in range(0, len(nodes), 500):
         store.add(nodes[start : start + 500])
-    settle(host, database, user)
 
     def search(question: str, vector: list[float]) -> list[str]:
         found = store.query(
@@ -53,7 +55,7 @@ def main(folder: str, host: str, database: str, user: str, wanted: str) -> None:
         )
         return list(found.ids or [])
 
-    measure(search, questions, asked)
+    measure(search, questions, asked, host=host, database=database, user=user)
 
 
 if __name__ == "__main__":
