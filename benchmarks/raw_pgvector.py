@@ -16,7 +16,6 @@ from retrieval.postgres import KNOWLEDGE_BASE, TEAM
 from retrieval.ranking import MIN_CANDIDATES
 from retrieval.store import Vector
 from retrieval.stores.pgvector import (
-    FEW,
     LEAST_BUDGET,
     MIN_EF_SEARCH,
     MOST_BUDGET,
@@ -29,8 +28,7 @@ class RawPgvector:
     """Runs them one after the other on one connection, which belongs to one thread."""
 
     def __init__(self, dsn: str, target: Target) -> None:
-        # As in the service: a prepared statement may keep a generic plan.
-        self._conn = psycopg.connect(dsn, autocommit=True, prepare_threshold=None)
+        self._conn = psycopg.connect(dsn, autocommit=True)  # keeps plans, as the service does
         take_role(self._conn)
         self._conn.execute(SEARCH_PATH)
         register_vector(self._conn)
@@ -40,7 +38,7 @@ class RawPgvector:
         self._queries: dict[str, LiteralString] = {
             name: _query(name, target.index.id) for name in ("weigh", "search_lexical", "read")
         }
-        self._queries["search_semantic"] = _nearest(target.index, "true")
+        self._queries["search_semantic"] = _nearest(target.index, "true", MIN_CANDIDATES)
 
     def search(self, question: str, vector: Vector, wanted: int) -> int:
         """Both legs, and both scores and the texts of the best; how many there are."""
@@ -52,7 +50,7 @@ class RawPgvector:
                 " set_config('hnsw.iterative_scan', 'strict_order', true)",
                 [*self._settings, str(max(limit, MIN_EF_SEARCH))],
             )
-            semantic = self._rows("search_semantic", vector=half, limit=limit, few=FEW)
+            semantic = self._rows("search_semantic", vector=half)
             self._conn.execute("SET LOCAL enable_seqscan TO off")
             terms = bm25.query_terms(question)
             asked = {"asked": list(terms), "counts": list(terms.values())}

@@ -69,7 +69,7 @@ class Scale:
         if lowest == max(values):
             return cls(mean, 1.0, lowest)
         # Not `pstdev`: it reckons in fractions, which takes longer than all the rest of a fusion.
-        return cls(mean, sqrt(fmean((value - mean) ** 2 for value in values)), lowest)
+        return cls(mean, sqrt(fmean([(value - mean) ** 2 for value in values])), lowest)
 
     def __call__(self, score: float) -> float:
         return (score - self.mean) / self.deviation

@@ -10,6 +10,7 @@ from typing import Any, LiteralString, cast
 from psycopg import AsyncClientCursor, AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from retrieval.prepared import prepared
 from retrieval.scope import Scope, TeamScope
 
 Connection = AsyncConnection[Any]
@@ -55,15 +56,19 @@ async def fetch_each(
     settings: Mapping[str, str],
     queries: Sequence[LiteralString],
     parameters: Mapping[str, Any],
+    *,
+    keep_plans: bool = True,
 ) -> list[list[tuple[Any, ...]]]:
     """The rows of each query, all read in one transaction with these settings, in one round trip.
 
     More round trips would cost more than many a query does: each wakes two processes. Statements
-    sent together are one transaction, without being told so.
+    sent together are one transaction, without being told so. `keep_plans` is for queries that come
+    again and whose best plan does not depend on their parameters.
     """
     async with pool.connection() as conn:
+        statements = await prepared(conn, queries) if keep_plans else queries
         cursor = AsyncClientCursor(conn)
-        sent = "; ".join([_assign(*settings), *queries])
+        sent = "; ".join([_assign(*settings), *statements])
         await cursor.execute(sent, {**settings, **parameters})
         rows: list[list[tuple[Any, ...]]] = []
         while cursor.nextset():  # past the settings first

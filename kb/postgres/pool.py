@@ -16,12 +16,12 @@ def make_pool(dsn: str, *, max_size: int) -> Pool:
     """A closed pool on a database that `schema.prepare` has made ready; open it before use."""
     return AsyncConnectionPool(
         dsn,
-        min_size=2,
+        min_size=min(2, max_size),
         max_size=max_size,
         open=False,
         configure=configure,
         connection_class=AsyncConnection,
-        # A prepared statement may keep a generic plan, deaf to the vector and settings at hand.
+        # retrieval/prepared.py does it; psycopg's own would drop those in between.
         kwargs={"prepare_threshold": None},
         check=_require_alive,
     )

@@ -287,7 +287,9 @@ class PgVectorStore:
         settings = {**scope_settings(scope), **asked.settings}
         parameters = {**_ids(scope), **asked.parameters}
         with _found(index):
-            return await fetch_each(self._pool, settings, asked.queries, parameters)
+            return await fetch_each(
+                self._pool, settings, asked.queries, parameters, keep_plans=not asked.filtered
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,36 +300,32 @@ class _Asked:
     parameters: Mapping[str, Any]
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
     """PostgreSQL's own, for this transaction alone."""
+    filtered: bool = False
+    """The best plan depends on how many chunks pass."""
 
     def __add__(self, other: _Asked) -> _Asked:
         return _Asked(
             (*self.queries, *other.queries),
             {**self.parameters, **other.parameters},
             {**self.settings, **other.settings},
+            self.filtered or other.filtered,
         )
 
 
 def _by_meaning(index: IndexVersion, vector: Vector, limit: int, filters: Filter | None) -> _Asked:
     condition, parameters = compile_filter(filters)
     storage = index.settings.vector_storage
-    wanted = limit * RESCORED if storage == "binary" else limit
-    visited = min(max(wanted, MIN_EF_SEARCH), MAX_EF_SEARCH)
     return _Asked(
-        (_nearest(index, condition.as_string()),),
+        (_nearest(index, condition.as_string(), limit),),
+        {**parameters, "vector": _literal(vector, storage)},
         {
-            **parameters,
-            "vector": _literal(vector, storage),
-            "rescored": max(visited, limit),
-            "limit": limit,
-            "few": FEW,
-        },
-        {
-            "hnsw.ef_search": str(visited),
+            "hnsw.ef_search": str(_visited(storage, limit)),
             # Without it, a filter leaves only what happens to be among the nearest ef_search.
             "hnsw.iterative_scan": "strict_order",
             "hnsw.max_scan_tuples": "100000",
             "hnsw.scan_mem_multiplier": "8",
         },
+        filtered=filters is not None,
     )
 
 
@@ -339,6 +337,7 @@ async def _by_words(
     return _Asked(
         (_query("weigh", index.id), _query("search_lexical", index.id, condition.as_string())),
         {**parameters, **await _terms(query, filtered=filters is not None), "limit": limit},
+        filtered=filters is not None,
     )
 
 
@@ -368,29 +367,51 @@ def _query(name: str, index_id: UUID, condition: str = "true") -> LiteralString:
     return cast("LiteralString", filled.as_string())
 
 
-def _nearest(index: IndexVersion, condition: str) -> LiteralString:
-    """The query by meaning, on that index version's tables."""
+def _visited(storage: VectorStorage, limit: int) -> int:
+    """How many of the graph's chunks a search keeps in hand."""
+    wanted = limit * RESCORED if storage == "binary" else limit
+    return min(max(wanted, MIN_EF_SEARCH), MAX_EF_SEARCH)
+
+
+def _nearest(index: IndexVersion, condition: str, limit: int) -> LiteralString:
+    """The query by meaning, on that index version's tables.
+
+    Its limits are part of it: for an unknown number of chunks no plan takes the graph.
+    """
     settings = index.settings
     dimensions = settings.embedding_model.dimensions
-    return _nearest_query(index.id, condition, settings.vector_storage, dimensions)
+    return _nearest_query(index.id, condition, limit, settings.vector_storage, dimensions)
 
 
 @lru_cache(maxsize=1024)
 def _nearest_query(
-    index_id: UUID, condition: str, storage: VectorStorage, dimensions: int
+    index_id: UUID, condition: str, limit: int, storage: VectorStorage, dimensions: int
 ) -> LiteralString:
     name = "search_semantic_by_bits" if storage == "binary" else "search_semantic_by_graph"
     column, _, _ = COLUMNS[storage]
     passing = sql.SQL(cast("LiteralString", condition))
-    limit = sql.Placeholder("few")
+    most, best = sql.Literal(FEW), sql.Literal(limit)
     if condition == "true":  # how many chunks there are in all is known without looking
         everything = _composed("all_chunks", index_id)
-        few, many = everything + sql.SQL(" <= ") + limit, everything + sql.SQL(" > ") + limit
+        few, many = everything + sql.SQL(" <= ") + most, everything + sql.SQL(" > ") + most
     else:
-        few, many = passing, sql.SQL("(SELECT count(*) FROM few) > {} AND ").format(limit) + passing
-    by_graph = _composed(name, index_id, filter=many, dimensions=sql.Literal(dimensions))
+        few, many = passing, sql.SQL("(SELECT count(*) FROM few) > {} AND ").format(most) + passing
+    by_graph = _composed(
+        name,
+        index_id,
+        filter=many,
+        dimensions=sql.Literal(dimensions),
+        rescored=sql.Literal(max(_visited(storage, limit), limit)),
+        limit=best,
+    )
     filled = _composed(
-        "search_semantic", index_id, few=few, by_graph=by_graph, column=sql.SQL(column)
+        "search_semantic",
+        index_id,
+        few=few,
+        most=most,
+        by_graph=by_graph,
+        column=sql.SQL(column),
+        limit=best,
     )
     return cast("LiteralString", filled.as_string())
 

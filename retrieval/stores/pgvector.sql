@@ -207,7 +207,7 @@ FROM (
 SELECT id, embedding <#> (SELECT vector FROM asked) AS distance FROM {chunks}
 WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND {filter}
 ORDER BY distance
-LIMIT %(limit)s;
+LIMIT {limit};
 
 -- name: search_semantic_by_bits
 SELECT id, embedding <#> (SELECT vector FROM asked) AS distance
@@ -216,10 +216,10 @@ FROM (
     WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND {filter}
     ORDER BY binary_quantize(embedding)::bit({dimensions})
         <~> (SELECT binary_quantize(vector) FROM asked)
-    LIMIT %(rescored)s
+    LIMIT {rescored}
 ) AS roughly
 ORDER BY distance
-LIMIT %(limit)s;
+LIMIT {limit};
 
 -- name: all_chunks
 (SELECT chunks FROM {terms} WHERE team_id = %(team_id)s
@@ -234,18 +234,18 @@ WITH asked AS MATERIALIZED (SELECT %(vector)s::{column} AS vector), few AS MATER
     WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
         AND kb.scope_team() = %(team_id)s AND kb.scope_knowledge_base() = %(knowledge_base_id)s
         AND {few}
-    LIMIT %(few)s + 1
+    LIMIT {most} + 1
 )
 (
     SELECT id, distance
     FROM (
         SELECT id, embedding <#> (SELECT vector FROM asked) AS distance FROM {chunks}
         WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
-            AND (SELECT count(*) FROM few) <= %(few)s AND id = ANY(ARRAY(SELECT id FROM few))
+            AND (SELECT count(*) FROM few) <= {most} AND id = ANY(ARRAY(SELECT id FROM few))
         OFFSET 0 -- or the graph could be taken after all
     ) AS exactly
     ORDER BY distance
-    LIMIT %(limit)s
+    LIMIT {limit}
 )
 UNION ALL
 ({by_graph});

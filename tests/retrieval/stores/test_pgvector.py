@@ -252,10 +252,15 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
     ask = pgvector.fetch_each
 
     async def fetch_each(
-        pool: Pool, settings: Any, queries: Sequence[LiteralString], parameters: Any
+        pool: Pool,
+        settings: Any,
+        queries: Sequence[LiteralString],
+        parameters: Any,
+        *,
+        keep_plans: bool,
     ) -> list[list[tuple[Any, ...]]]:
         seen.append(queries)
-        return await ask(pool, settings, queries, parameters)
+        return await ask(pool, settings, queries, parameters, keep_plans=keep_plans)
 
     monkeypatch.setattr(pgvector, "fetch_each", fetch_each)
     return seen
