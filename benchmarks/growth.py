@@ -19,7 +19,9 @@ from benchmarks.callers import HttpCaller, Measured, in_turns
 from benchmarks.corpus import MODEL, Target, document_name, require_corpus, require_mixture
 from benchmarks.metrics import percentile
 from benchmarks.mixture import Mixture
+from benchmarks.results_file import put, table_section
 from benchmarks.service import Running, ServiceFailed, data_folder, running
+from benchmarks.surroundings import measured
 from benchmarks.terminal import err, out, progress_bars
 from kb.settings import Settings
 from kb.wiring import make_embedders, open_database, open_service
@@ -29,6 +31,10 @@ TOP = 10
 TURN = 10
 MAX_GROWTH = 2.0  # of the 95th percentile, from the smallest to the largest
 MIN_RECALL = 0.95
+TITLE = "Growth"
+ABOUT = """\
+The same questions of ever more chunks in PostgreSQL, over HTTP, in turns. Recall is the share of
+the ten nearest chunks, by exact comparison of all vectors, that a search by meaning returns."""
 
 app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
 
@@ -47,6 +53,7 @@ class Row:
     "`python -m benchmarks.growth --sizes 1000,10000`"
 )
 def main(
+    context: typer.Context,
     bench_data: Annotated[
         Path | None,
         typer.Option(
@@ -59,6 +66,7 @@ def main(
         Path | None,
         typer.Option(help="The service's data folder instead of one that a second run finds."),
     ] = None,
+    write: Annotated[bool, typer.Option(help="Put the table into RESULTS.md.")] = False,
 ) -> None:
     """Time the same questions over HTTP in knowledge bases of growing size, all in PostgreSQL.
 
@@ -88,11 +96,13 @@ def main(
             f"{row.recall:.3f}",
         )
     out.print(table)
-    missed = [f"recall at {row.chunks:,} chunks" for row in rows if row.recall < MIN_RECALL]
+    missed = [f"Missed: recall at {row.chunks:,} chunks" for row in rows if row.recall < MIN_RECALL]
     if p95[-1] > MAX_GROWTH * smallest:
-        missed.append("growth of the 95th percentile")
+        missed.append("Missed: growth of the 95th percentile")
     for what in missed:
-        out.print(f"[red]Missed:[/] {what}")
+        out.print(what, style="red", soft_wrap=True)
+    if write:
+        put(table_section(TITLE, ABOUT, table, missed, measured("growth", context, "sizes")))
     raise typer.Exit(1 if missed else 0)
 
 
@@ -129,11 +139,11 @@ def _measure(source: material.Material, folder: Path, sizes: Sequence[int]) -> l
                 recall(_by_meaning(service, base, questions), wanted)
                 for base, wanted in zip(bases, exact, strict=True)
             ]
-            measured = [Measured() for _ in sizes]
-            for counted in ([Measured() for _ in sizes], measured):  # a first time warms up
+            times = [Measured() for _ in sizes]
+            for counted in ([Measured() for _ in sizes], times):  # a first time warms up
                 ways = list(zip(hybrid, counted, strict=True))
                 in_turns(ways, questions, clients=1, turn=TURN, on_turn=lambda: None)
-    return [Row(*row) for row in zip(sizes, measured, recalls, strict=True)]
+    return [Row(*row) for row in zip(sizes, times, recalls, strict=True)]
 
 
 def _by_meaning(service: Running, base_id: object, questions: Sequence[str]) -> list[list[str]]:

@@ -152,17 +152,19 @@ def _measure(collection: beir.Collection, python: Path) -> list[Result]:
         )
         np.save(material / "texts.npy", vectors)
         np.save(material / "questions.npy", asked)
+        progress.stop()
         ways = [(peer, candidates) for peer in PEERS for candidates in CANDIDATES]
-        bar = progress.add_task("Asking", total=2 * len(ways) + 1)
         peers: list[Result] = []
-        with running(folder) as service:
+        # Drawing takes a core that the service uses.
+        with running(folder) as service, progress_bars(auto_refresh=False) as asking:
+            bar = asking.add_task("Asking", total=2 * len(ways) + 1)
             ours = [_ours(service, scope, collection)]
             for peer, candidates in ways:
-                progress.advance(bar)
+                asking.update(bar, advance=1, refresh=True)
                 peers.append(_peer(peer, candidates, python, material, database.dsn, collection))
-                progress.advance(bar)
+                asking.update(bar, advance=1, refresh=True)
                 ours.append(_ours(service, scope, collection))
-        progress.advance(bar)
+            asking.update(bar, advance=1, refresh=True)
     together = [second for one in ours for second in one.seconds]
     return [replace(ours[0], seconds=together), *peers]
 

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from psycopg import AsyncConnection
 
-MOST = 128  # statements a connection keeps, at some 50 to 100 KB each
+MOST = 128  # statements a connection keeps, at some 60 KB each
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 _kept: WeakKeyDictionary[AsyncConnection[Any], dict[LiteralString, LiteralString]] = (
     WeakKeyDictionary()
