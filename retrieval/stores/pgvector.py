@@ -324,6 +324,8 @@ def _by_meaning(index: IndexVersion, vector: Vector, limit: int, filters: Filter
             "hnsw.iterative_scan": "strict_order",
             "hnsw.max_scan_tuples": "100000",
             "hnsw.scan_mem_multiplier": "8",
+            # What PostgreSQL has not analysed yet it would rather go through from end to end.
+            **({"enable_seqscan": "off"} if filters is None else {}),
         },
         filtered=filters is not None,
     )

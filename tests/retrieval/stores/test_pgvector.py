@@ -19,7 +19,7 @@ from retrieval.index import VectorStorage
 from retrieval.postgres import Connection, Pool, scoped
 from retrieval.store import IndexNotFound, Store, Vector
 from retrieval.stores import pgvector
-from retrieval.stores.pgvector import EVERY_CHUNK, PgVectorStore
+from retrieval.stores.pgvector import EVERY_CHUNK, FEW, PgVectorStore
 from tests.retrieval.stores.makers import (
     Shelf,
     make_chunk,
@@ -244,6 +244,28 @@ async def test_searches_at_the_same_time_take_fewer_round_trips(
     asked.clear()
     assert await shelf.search(text="kettle", vector=vector) == alone
     assert len(asked) == 2
+
+
+async def test_meaning_is_searched_by_the_graph_before_anything_is_analysed(dsn: str) -> None:
+    pool = make_pool(dsn, max_size=1)
+    await pool.open(wait=True)
+    try:
+        shelf = await Shelf(PgVectorStore(pool)).create()
+        vectors = make_vectors(FEW + 100)
+        for start in range(0, len(vectors), 100):
+            texts = [f"kettle {start + n}" for n in range(100)]
+            await shelf.put(make_document(), make_chunks(*texts), vectors[start : start + 100])
+        searches = 9  # of which PostgreSQL plans the last ones once and for all
+        for vector in vectors[:searches]:
+            found = await shelf.search(vector=vector)
+            assert max(found.semantic.values()) == pytest.approx(1, abs=1e-3)
+        async with pool.connection() as conn:
+            await conn.execute("SELECT pg_stat_force_next_flush()")
+            asked = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = %s"
+            used = await conn.execute(asked, [f"chunks_{shelf.index.id.hex}_embedding_idx"])
+            assert await used.fetchall() == [(searches,)]
+    finally:
+        await pool.close()
 
 
 def watched(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
