@@ -21,7 +21,7 @@ from kb.index_builds import IndexIsLive, IndexNotReady, NothingToRollBackTo
 from kb.item_names import InvalidItemName
 from kb.page_images import NoPageImages
 from kb.playground.app import PlaygroundNotInstalled
-from kb.playground.gate import ForeignOrigin
+from kb.playground.gate import ForeignOrigin, PageForgotten
 from kb.reranking import InvalidRerankingModel
 from kb.schedules import InvalidSchedule
 from kb.star_metric import InvalidStarMetric
@@ -70,6 +70,7 @@ TABLE: tuple[tuple[type[Exception], int, str], ...] = (
     (LinkInvalid, 403, "forbidden"),
     (ForeignOrigin, 403, "forbidden"),
     (PlaygroundNotInstalled, 404, "not_found"),
+    (PageForgotten, 404, "not_found"),
     (UnknownModel, 400, "bad_request"),
     (InvalidDimensions, 400, "bad_request"),
     (InvalidStarMetric, 400, "bad_request"),

@@ -56,6 +56,10 @@ class ForeignOrigin(ServiceError):
     """Another website's page has asked for this; KB_ALLOWED_ORIGINS says which may."""
 
 
+class PageForgotten(ServiceError):
+    """This page was left alone for so long that what it held is gone; load it anew."""
+
+
 class Gate:
     """ASGI middleware. A key comes as `Authorization: Bearer` or in the cookie of the sign-in."""
 
@@ -90,7 +94,12 @@ class Gate:
             first = RedirectResponse(f"{scope['root_path']}/{FIRST}/", 303)
             await first(scope, receive, _with_headers(send))
         else:
-            await self._notebooks(self._entered(scope, key), receive, _with_headers(send))
+            entered = self._entered(scope, key)
+            session = HTTPConnection(entered).headers.get(SESSION_HEADER)
+            is_sent = scope["type"] == "http" and not is_page
+            if is_sent and session and not self._notebooks.knows(session):
+                raise PageForgotten
+            await self._notebooks(entered, receive, _with_headers(send))
 
     async def _own_page(self, scope: Scope, receive: Receive) -> Response | None:
         """What needs no key."""

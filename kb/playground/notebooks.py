@@ -47,6 +47,12 @@ class Notebooks:
         assert self._app is not None
         await self._app(scope, receive, send)
 
+    def knows(self, session: str) -> bool:
+        """Whether some page goes by this name, or did until a few minutes ago."""
+        return any(
+            view.state.session_manager.get_session(session) is not None for view in self._views
+        )
+
     async def prepare(self) -> None:
         """Be ready for the first page."""
         async with self._making:
@@ -56,7 +62,7 @@ class Notebooks:
     def _make(self) -> ASGIApp:
         import marimo
 
-        def remember(app: ASGIApp) -> ASGIApp:
+        def noted(app: ASGIApp) -> ASGIApp:
             assert isinstance(app, Starlette)
             self._views.append(app)
             return app
@@ -70,7 +76,7 @@ class Notebooks:
         )
         for name in VIEWS:
             root = str(folder() / f"{name}.py")
-            builder = builder.with_app(path=f"/{name}", root=root, middleware=[remember])
+            builder = builder.with_app(path=f"/{name}", root=root, middleware=[noted])
             runpy.run_path(root, run_name=name)  # its imports; its cells are run for each page
         scripts = Scripts(directory=Path(marimo.__file__).with_name("_static"))
         return Starlette(routes=[Mount(STATIC, scripts), Mount("/", builder.build())])

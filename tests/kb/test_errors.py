@@ -43,6 +43,7 @@ STATUS = {
     "ForeignOrigin": 403,
     "InvalidStarMetric": 400,
     "PlaygroundNotInstalled": 404,
+    "PageForgotten": 404,
     "NotFound": 404,
     "IndexNotFound": 404,
     "NoSuchPage": 404,

@@ -121,11 +121,22 @@ def test_another_websites_page_can_do_nothing(http: httpx.Client, served: Served
         assert cookie_of(http, served.key, origin=origin).status_code == 403
 
 
-def test_nobody_edits_a_notebook_or_runs_code(http: httpx.Client, served: Served) -> None:
-    own = {"authorization": f"Bearer {served.key}", "marimo-session-id": "s_1"}
-    for path in ("kernel/run", "kernel/save", "files/create", "kernel/scratchpad/run"):
-        answer = http.post(f"/playground/ask/api/{path}", headers=own, json={})
-        assert answer.status_code in {401, 403, 404}, path
+async def test_nobody_edits_a_notebook_or_runs_code(http: httpx.Client, served: Served) -> None:
+    own = {"authorization": f"Bearer {served.key}", "marimo-session-id": "s_writer"}
+    async with connect(socket_url(served, "s_writer"), additional_headers=own) as socket:
+        await shown_to(socket)
+        assert await set_value(served, own) == 200
+        for path in ("kernel/run", "kernel/save", "files/create", "kernel/scratchpad/run"):
+            answer = http.post(f"/playground/ask/api/{path}", headers=own, json={})
+            assert answer.status_code in {401, 403, 404}, path
+            assert "left alone" not in answer.text
+
+
+def test_a_page_that_is_gone_is_told_to_be_loaded_anew(http: httpx.Client, served: Served) -> None:
+    own = {"authorization": f"Bearer {served.key}", "marimo-session-id": "s_gone"}
+    answer = http.post("/playground/ask/api/kernel/set_ui_element_value", headers=own, json={})
+    assert answer.status_code == 404
+    assert answer.json()["message"].endswith("is gone; load it anew.")
 
 
 async def test_a_socket_needs_a_key_and_an_origin_of_ours(served: Served) -> None:
@@ -192,7 +203,7 @@ async def test_a_page_of_one_team_never_sees_anothers_data(served: Served) -> No
     async with connect(socket_url(served, "s_ours"), additional_headers=ours) as socket:
         await shown_to(socket)
         assert await set_value(served, {**ours, "marimo-session-id": "s_ours"}) == 200
-        assert await set_value(served, {**theirs, "marimo-session-id": "s_ours"}) >= 400
+        assert await set_value(served, {**theirs, "marimo-session-id": "s_ours"}) == 404
         assert await set_value(served, {**theirs, "marimo-stable-session-id": "s_ours"}) >= 400
 
 
