@@ -177,18 +177,23 @@ WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND te
 
 -- name: weigh
 -- The question's side of BM25 (`bm25.query_weights`), reckoned here to save a round trip, and the rarest
--- terms: as many as together occur in the budget's number of chunks, and at least one. What follows
--- in the same transaction finds both in settings, and goes through no whole table: the planner takes
--- comparing two arrays for as cheap as comparing two numbers.
+-- terms: as many as together occur in the budget's number of chunks, and at least one. Where even that
+-- one occurs in more, a chunk must hold another one beside it, of as many as keep to the budget if
+-- words fell where they please. What follows in the same transaction finds all in settings, and goes
+-- through no whole table: the planner takes comparing two arrays for as cheap as comparing two numbers.
 SELECT terms, weights,
     set_config('kb.weights', format('{{%%s}}/1000000000', weights_text), true),
-    set_config('kb.rarest', format('{{%%s}}', rarest), true), set_config('enable_seqscan', 'off', true)
+    set_config('kb.rarest', format('{{%%s}}', rarest), true),
+    set_config('kb.beside', format('{{%%s}}', beside), true), set_config('enable_seqscan', 'off', true)
 FROM (
     SELECT coalesce(array_agg(term), '{{}}') AS terms, coalesce(array_agg(weight), '{{}}') AS weights,
         string_agg(term + 1 || ':' || weight, ',' ORDER BY term) AS weights_text,
-        string_agg(term::text, ',') FILTER (WHERE place = 1 OR total <= budget) AS rarest
+        string_agg(term::text, ',') FILTER (WHERE place = 1 OR total <= budget) AS rarest,
+        string_agg(term::text, ',') FILTER (WHERE place > 1 AND fewest > budget AND
+            (place = 2 OR fewest::float8 * (total - fewest) <= budget::float8 * every)) AS beside
     FROM (
         SELECT term, row_number() OVER rarest AS place, sum(chunks) OVER rarest AS total,
+            first_value(chunks) OVER rarest AS fewest, every,
             least(%(most_budget)s, greatest(%(least_budget)s, every / 5)) AS budget,
             times * ln(1 + (every - chunks + 0.5::float8) / (chunks + 0.5::float8)) AS weight
         FROM unnest(%(asked)s::integer[], %(counts)s::integer[])
@@ -251,11 +256,22 @@ UNION ALL
 ({by_graph});
 
 -- name: search_lexical
--- A subquery is reckoned once, what stands beside a column for every row.
-SELECT id, weights <#> (SELECT current_setting('kb.weights')::sparsevec) AS distance FROM {words}
-WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
-    AND kb.scope_team() = %(team_id)s AND kb.scope_knowledge_base() = %(knowledge_base_id)s
-    AND terms && current_setting('kb.rarest')::integer[] AND {filter}
+-- A subquery is reckoned once, what stands beside a column for every row. The second half finds
+-- nothing unless there are words to hold beside the rarest.
+SELECT id, distance
+FROM (
+    SELECT id, weights <#> (SELECT current_setting('kb.weights')::sparsevec) AS distance FROM {words}
+    WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
+        AND kb.scope_team() = %(team_id)s AND kb.scope_knowledge_base() = %(knowledge_base_id)s
+        AND current_setting('kb.beside') = '{{}}'
+        AND terms && current_setting('kb.rarest')::integer[] AND {filter}
+    UNION ALL
+    SELECT id, weights <#> (SELECT current_setting('kb.weights')::sparsevec) AS distance FROM {words}
+    WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
+        AND kb.scope_team() = %(team_id)s AND kb.scope_knowledge_base() = %(knowledge_base_id)s
+        AND terms && current_setting('kb.beside')::integer[]
+        AND terms && current_setting('kb.rarest')::integer[] AND {filter}
+) AS found
 ORDER BY distance
 LIMIT %(limit)s;
 

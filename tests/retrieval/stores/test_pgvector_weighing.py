@@ -61,7 +61,7 @@ async def test_words_weigh_as_bm25_has_it_and_the_rarest_respect_the_budget(
                 "most_budget": most,
             },
         )
-        ((terms, weights, as_vector, rarest, *_),) = await weigh.fetchall()
+        ((terms, weights, as_vector, rarest, beside, *_),) = await weigh.fetchall()
     found = dict(zip(terms, weights, strict=True))
     assert found == pytest.approx(bm25.query_weights(asked, frequencies, chunks))
     assert as_vector.count(":") == len(found)
@@ -76,3 +76,13 @@ async def test_words_weigh_as_bm25_has_it_and_the_rarest_respect_the_budget(
     rarest_left = min((frequencies[term] for term in left), default=inf)
     assert commonest <= rarest_left, "the rarest come first"
     assert total + rarest_left > budget, "and nothing is left out that there was room for"
+    held = json.loads(f"[{beside[1:-1]}]")
+    assert bool(held) is (total > budget and bool(left)), "where one alone has too many chunks"
+    if held:
+        assert set(held) <= left
+        commonest_held = max(frequencies[term] for term in held)
+        least_else = min((frequencies[term] for term in left - set(held)), default=inf)
+        assert commonest_held <= least_else, "of the others the rarest, too"
+        together = sum(frequencies[term] for term in held)
+        assert total * together / chunks <= budget or len(held) == 1
+        assert total * (together + least_else) / chunks > budget
