@@ -178,8 +178,8 @@ WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND te
 -- name: weigh
 -- The question's side of BM25 (`bm25.query_weights`), reckoned here to save a round trip, and the rarest
 -- terms: as many as together occur in the budget's number of chunks, and at least one. Where even that
--- one occurs in more, a chunk must hold another one beside it, of as many as keep to the budget if
--- words fell where they please. What follows in the same transaction finds all in settings, and goes
+-- one occurs in more, others to be held beside it, as many as keep to the budget if words fell where
+-- they please. What follows in the same transaction finds all in settings, and goes
 -- through no whole table: the planner takes comparing two arrays for as cheap as comparing two numbers.
 SELECT terms, weights,
     set_config('kb.weights', format('{{%%s}}/1000000000', weights_text), true),
@@ -256,24 +256,29 @@ UNION ALL
 ({by_graph});
 
 -- name: search_lexical
--- A subquery is reckoned once, what stands beside a column for every row. The second half finds
--- nothing unless there are words to hold beside the rarest.
-SELECT id, distance
-FROM (
+-- Chunks that hold another word beside the rarest are all that is looked at where there are enough of
+-- them. A subquery is reckoned once, what stands beside a column for every row.
+WITH paired AS MATERIALIZED (
     SELECT id, weights <#> (SELECT current_setting('kb.weights')::sparsevec) AS distance FROM {words}
     WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
         AND kb.scope_team() = %(team_id)s AND kb.scope_knowledge_base() = %(knowledge_base_id)s
-        AND current_setting('kb.beside') = '{{}}'
-        AND terms && current_setting('kb.rarest')::integer[] AND {filter}
-    UNION ALL
+        AND terms && current_setting('kb.rarest')::integer[]
+        AND terms && current_setting('kb.beside')::integer[] AND {filter}
+    ORDER BY distance
+    LIMIT %(limit)s
+)
+SELECT id, distance FROM paired WHERE (SELECT count(*) FROM paired) = %(limit)s
+UNION ALL
+(
     SELECT id, weights <#> (SELECT current_setting('kb.weights')::sparsevec) AS distance FROM {words}
     WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
         AND kb.scope_team() = %(team_id)s AND kb.scope_knowledge_base() = %(knowledge_base_id)s
-        AND terms && current_setting('kb.beside')::integer[]
+        AND (SELECT count(*) FROM paired) < %(limit)s
         AND terms && current_setting('kb.rarest')::integer[] AND {filter}
-) AS found
-ORDER BY distance
-LIMIT %(limit)s;
+    ORDER BY distance
+    LIMIT %(limit)s
+)
+ORDER BY distance;
 
 -- name: read
 SELECT id, document_id, version_id, version_number, item_name, ingested_at, source, language,
