@@ -246,6 +246,25 @@ async def test_searches_at_the_same_time_take_fewer_round_trips(
     assert len(asked) == 2
 
 
+async def test_words_that_are_all_common_are_looked_for_in_pairs_if_enough_chunks_hold_them(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pgvector, "LEAST_BUDGET", 5)
+    monkeypatch.setattr(pgvector, "MOST_BUDGET", 5)
+    pairs = [f"kettle motor {'hinge ' * n}" for n in range(3)]
+    others = [f"{word} {n}" for word in ("kettle", "motor") for n in range(6)]
+    await shelf.put(make_document(), make_chunks(*pairs, *others))
+    together = await shelf.search(text="kettle motor", limit=3)
+    alone = await shelf.search(text="kettle motor", limit=9)  # as many as hold the rarer word
+    assert len(together.lexical) == 3
+    assert len(alone.lexical) == 9
+    assert dict(sorted(alone.lexical.items(), key=lambda one: -one[1])[:3]) == together.lexical
+    apart = await Shelf(shelf.store).create()
+    await apart.put(make_document(), make_chunks(*others))
+    assert len((await apart.search(text="kettle motor")).lexical) == 6
+    assert len((await apart.search(text="kettle")).lexical) == 6
+
+
 async def test_meaning_is_searched_by_the_graph_before_anything_is_analysed(dsn: str) -> None:
     pool = make_pool(dsn, max_size=1)
     await pool.open(wait=True)
