@@ -1,5 +1,5 @@
-"""Queries that PostgreSQL has read already, and mostly planned: that takes half of a short one's
-time."""
+"""Queries that PostgreSQL has read already, and mostly planned: that was a quarter to a third of what
+a search cost it."""
 
 from __future__ import annotations
 

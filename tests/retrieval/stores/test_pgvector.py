@@ -252,6 +252,7 @@ async def test_words_that_are_all_common_are_looked_for_in_pairs_if_enough_chunk
     monkeypatch.setattr(pgvector, "LEAST_BUDGET", 5)
     monkeypatch.setattr(pgvector, "MOST_BUDGET", 5)
     pairs = [f"kettle motor {'hinge ' * n}" for n in range(3)]
+    best_alone = make_chunks("motor " * 20, *[f"kettle motor {'hinge ' * 400}"] * 3)
     others = [f"{word} {n}" for word in ("kettle", "motor") for n in range(6)]
     await shelf.put(make_document(), make_chunks(*pairs, *others))
     together = await shelf.search(text="kettle motor", limit=3)
@@ -263,6 +264,12 @@ async def test_words_that_are_all_common_are_looked_for_in_pairs_if_enough_chunk
     await apart.put(make_document(), make_chunks(*others))
     assert len((await apart.search(text="kettle motor")).lexical) == 6
     assert len((await apart.search(text="kettle")).lexical) == 6
+    passed_over = await Shelf(shelf.store).create()
+    await passed_over.put(make_document(), best_alone)
+    await passed_over.put(make_document(), make_chunks(*others))
+    assert len((await passed_over.search(text="kettle motor", limit=3)).lexical) == 3
+    best, few = [await passed_over.search(text="kettle motor", limit=n) for n in (9, 3)]
+    assert max(best.lexical.values()) > max(few.lexical.values())  # only pairs were looked at
 
 
 async def test_meaning_is_searched_by_the_graph_before_anything_is_analysed(dsn: str) -> None:
