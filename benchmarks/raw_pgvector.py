@@ -16,7 +16,9 @@ from retrieval.postgres import KNOWLEDGE_BASE, TEAM
 from retrieval.ranking import MIN_CANDIDATES
 from retrieval.store import Vector
 from retrieval.stores.pgvector import (
+    KEPT,
     LEAST_BUDGET,
+    LISTED,
     MIN_EF_SEARCH,
     MOST_BUDGET,
     _nearest,  # pyright: ignore[reportPrivateUsage] the very same SQL rather than a copy of it
@@ -33,7 +35,13 @@ class RawPgvector:
         self._conn.execute(SEARCH_PATH)
         register_vector(self._conn)
         scope = target.scope
-        self._settings = [TEAM, str(scope.team_id), KNOWLEDGE_BASE, str(scope.knowledge_base_id)]
+        self._settings = {
+            TEAM: str(scope.team_id),
+            KNOWLEDGE_BASE: str(scope.knowledge_base_id),
+            "hnsw.ef_search": str(max(MIN_CANDIDATES, MIN_EF_SEARCH)),
+            "hnsw.iterative_scan": "strict_order",
+            **KEPT,
+        }
         self._ids = {"team_id": scope.team_id, "knowledge_base_id": scope.knowledge_base_id}
         self._queries: dict[str, LiteralString] = {
             name: _query(name, target.index.id) for name in ("weigh", "search_lexical", "read")
@@ -42,26 +50,29 @@ class RawPgvector:
 
     def search(self, question: str, vector: Vector, wanted: int) -> int:
         """Both legs, and both scores and the texts of the best; how many there are."""
-        half, limit = HalfVector(vector), MIN_CANDIDATES
+        half = HalfVector(vector)
         with self._conn.transaction():
+            set_all = ", ".join(["set_config(%s, %s, true)"] * len(self._settings))
             self._conn.execute(
-                "SELECT set_config(%s, %s, true), set_config(%s, %s, true),"
-                " set_config('hnsw.ef_search', %s, true),"
-                " set_config('hnsw.iterative_scan', 'strict_order', true)",
-                [*self._settings, str(max(limit, MIN_EF_SEARCH))],
+                f"SELECT {set_all}",  # pyright: ignore[reportArgumentType] nobody's input
+                [part for setting in self._settings.items() for part in setting],
             )
             semantic = self._rows("search_semantic", vector=half)
-            self._conn.execute("SET LOCAL enable_seqscan TO off")
             terms = bm25.query_terms(question)
             asked = {"asked": list(terms), "counts": list(terms.values())}
-            ((names, values, *_),) = self._rows(
-                "weigh", **asked, least_budget=LEAST_BUDGET, most_budget=MOST_BUDGET
-            )
+            budget = {"least_budget": LEAST_BUDGET, "most_budget": MOST_BUDGET, "listed": LISTED}
+            ((names, values, *_),) = self._rows("weigh", **asked, **budget)
             sparse = SparseVector(dict(zip(names, values, strict=True)), TERM_SPACE)
-            lexical = self._rows("search_lexical", limit=limit)
-            ids = {row[0] for row in (*semantic, *lexical)}
-            best = {"ids": list(ids), "best": wanted, "semantic": 0.5, "lexical": 0.5}
-            return len(self._rows("read", vector=half, weights=sparse, **best))
+            lexical = self._rows("search_lexical", limit=MIN_CANDIDATES)
+            by_meaning, by_words = dict(semantic), dict(lexical)
+            ids = [*(by_meaning | by_words)]
+            known = {
+                "ids": ids,
+                "by_meaning": [negated(by_meaning.get(one)) for one in ids],
+                "by_words": [negated(by_words.get(one)) for one in ids],
+            }
+            best = {"best": wanted, "semantic": 0.5, "lexical": 0.5}
+            return len(self._rows("read", vector=half, weights=sparse, **known, **best))
 
     def close(self) -> None:
         """Give the connection back."""
@@ -69,3 +80,8 @@ class RawPgvector:
 
     def _rows(self, name: str, **parameters: Any) -> list[Any]:
         return self._conn.execute(self._queries[name], {**self._ids, **parameters}).fetchall()
+
+
+def negated(distance: float | None) -> float | None:
+    """The score of a chunk at that distance."""
+    return None if distance is None else -distance

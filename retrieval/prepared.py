@@ -1,5 +1,5 @@
-"""Queries that PostgreSQL has read already, and mostly planned: that was a quarter to a third of what
-a search cost it."""
+"""Queries that PostgreSQL has read and planned already: that was a quarter to a third of what a
+search cost it."""
 
 from __future__ import annotations
 

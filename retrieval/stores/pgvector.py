@@ -50,11 +50,19 @@ QUERIES = load_queries(Path(__file__).with_name("pgvector.sql"))
 EVERY_CHUNK = -1  # the pseudo-term whose frequency is the number of chunks
 MIN_EF_SEARCH = 100  # recall@10 0.995 on 100,000 vectors; 40, the default, gives 0.985
 FEW = 1000  # chunks that pass a filter and are ranked exactly, without the graph
-LEAST_BUDGET, MOST_BUDGET = 1_000, 6_000  # a fifth of the chunks between; see ARCHITECTURE.md
+LEAST_BUDGET, MOST_BUDGET = 1_000, 3_000  # a fifth of the chunks between; see ARCHITECTURE.md
 FILTERED_BUDGET = 10_000  # most of these may not pass the filter
+LISTED = 50  # chunks of which the index lists a term, for one that is looked at
 WRITTEN_AT_ONCE = 256  # chunks of one document
 MAX_EF_SEARCH = 1000  # pgvector's own limit
 RESCORED = 8  # times as many as are wanted, of those that are near by their bits
+
+KEPT: Mapping[str, str] = {
+    "plan_cache_mode": "force_generic_plan",  # whatever other questions' plans might have cost
+    # What PostgreSQL has not analysed yet it would rather go through from end to end.
+    "enable_seqscan": "off",
+}
+"""Settings for a query whose plan is kept, and so must be good for every question to come."""
 
 COLUMNS: Mapping[VectorStorage, tuple[LiteralString, LiteralString, int]] = {
     "float": ("vector", "embedding vector_ip_ops", 2_000),
@@ -213,25 +221,28 @@ class PgVectorStore:
         best: int,
         blend: Blend,
     ) -> Reading:
-        weights = None if query.found is None else query.found.term_weights
+        known = query.found or Candidates()
+        weights = known.term_weights
         if weights is None and query.text is not None:
             weigh = _query("weigh", index.id)
             weights = _weights(await self._fetch(scope, index, weigh, await _terms(query)))
-        found = await self._fetch(
-            scope,
-            index,
-            _query("read", index.id),
+        asked = _Asked(
+            (_query("read", index.id),),
             {
                 "vector": None
                 if query.vector is None
                 else _literal(query.vector, index.settings.vector_storage),
                 "weights": None if weights is None else _sparse(weights),
                 "ids": _array(ids),
+                "by_meaning": _array(known.semantic.get(one, "NULL") for one in ids),
+                "by_words": _array(known.lexical.get(one, "NULL") for one in ids),
                 "semantic": blend.semantic,
                 "lexical": blend.lexical,
                 "best": best,
             },
+            KEPT,
         )
+        (found,) = await self._ask(scope, index, asked)
         return Reading(
             chunks=[_stored(row[:-1]) for row in found], found=found[0][-1] if found else 0
         )
@@ -324,8 +335,7 @@ def _by_meaning(index: IndexVersion, vector: Vector, limit: int, filters: Filter
             "hnsw.iterative_scan": "strict_order",
             "hnsw.max_scan_tuples": "100000",
             "hnsw.scan_mem_multiplier": "8",
-            # What PostgreSQL has not analysed yet it would rather go through from end to end.
-            **({"enable_seqscan": "off"} if filters is None else {}),
+            **(KEPT if filters is None else {}),
         },
         filtered=filters is not None,
     )
@@ -339,6 +349,7 @@ async def _by_words(
     return _Asked(
         (_query("weigh", index.id), _query("search_lexical", index.id, condition.as_string())),
         {**parameters, **await _terms(query, filtered=filters is not None), "limit": limit},
+        KEPT if filters is None else {},
         filtered=filters is not None,
     )
 
@@ -550,6 +561,7 @@ async def _terms(query: StoreQuery, *, filtered: bool = False) -> dict[str, Any]
         "counts": _array(terms.values()),
         "least_budget": FILTERED_BUDGET if filtered else LEAST_BUDGET,
         "most_budget": FILTERED_BUDGET if filtered else MOST_BUDGET,
+        "listed": LISTED,
     }
 
 
@@ -558,7 +570,7 @@ def _weights(rows: Sequence[Any]) -> dict[int, float]:
     return dict(zip(terms, weights, strict=True))
 
 
-def _array(numbers: Iterable[int]) -> str:
+def _array(numbers: Iterable[object]) -> str:
     """In PostgreSQL's text form; psycopg takes each for what may have to be quoted."""
     return f"{{{','.join(map(str, numbers))}}}"
 

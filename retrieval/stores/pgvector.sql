@@ -176,36 +176,71 @@ SELECT true FROM {terms}
 WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND term = -1;
 
 -- name: weigh
--- The question's side of BM25 (`bm25.query_weights`), reckoned here to save a round trip, and the rarest
--- terms: as many as together occur in the budget's number of chunks, and at least one. Where even that
--- one occurs in more, others to be held beside it, as many as keep to the budget if words fell where
--- they please. What follows in the same transaction finds all in settings, and goes
--- through no whole table: the planner takes comparing two arrays for as cheap as comparing two numbers.
+-- The question's side of BM25 (`bm25.query_weights`), reckoned here to save a round trip, and which
+-- chunks to look at. Those that hold one of the rarest terms, as many as together occur in five budgets
+-- divided by the number of terms: one of two words makes a good chunk, one of ten hardly. And for what
+-- is left of one budget those that hold two terms, of which one is among the next two: the two, and as
+-- many commoner ones beside either as keep to it if words fell where they please. To read of a chunk
+-- that it holds a term costs a fraction of looking at it. A question of one term has no two. What
+-- follows in the same transaction finds all in settings, and goes through no whole table: the planner
+-- takes comparing two arrays for as cheap as comparing two numbers. Nor does it wake parallel workers,
+-- which takes longer than most searches. Term -1 is in no chunk.
 SELECT terms, weights,
     set_config('kb.weights', format('{{%%s}}/1000000000', weights_text), true),
     set_config('kb.rarest', format('{{%%s}}', rarest), true),
-    set_config('kb.beside', format('{{%%s}}', beside), true), set_config('enable_seqscan', 'off', true)
+    set_config('kb.next', format('{{%%s}}', coalesce(next, '-1')), true),
+    set_config('kb.beside', format('{{%%s}}', beside), true),
+    set_config('enable_seqscan', 'off', true),
+    set_config('max_parallel_workers_per_gather', '0', true)
 FROM (
     SELECT coalesce(array_agg(term), '{{}}') AS terms, coalesce(array_agg(weight), '{{}}') AS weights,
         string_agg(term + 1 || ':' || weight, ',' ORDER BY term) AS weights_text,
-        string_agg(term::text, ',') FILTER (WHERE place = 1 OR total <= budget) AS rarest,
-        string_agg(term::text, ',') FILTER (WHERE place > 1 AND fewest > budget AND
-            (place = 2 OR fewest::float8 * (total - fewest) <= budget::float8 * every)) AS beside
+        string_agg(term::text, ',') FILTER (WHERE place <= fitting OR known = 1) AS rarest,
+        string_agg(term::text, ',' ORDER BY place) FILTER (
+            WHERE place BETWEEN fitting + 1 AND fitting + 2 AND known >= fitting + 2
+                AND (fitting = 0 OR cost <= budget - spent)
+        ) AS next,
+        string_agg(term::text, ',') FILTER (
+            WHERE place > fitting + 2 AND cost <= budget - spent
+        ) AS beside
     FROM (
-        SELECT term, row_number() OVER rarest AS place, sum(chunks) OVER rarest AS total,
-            first_value(chunks) OVER rarest AS fewest, every,
-            least(%(most_budget)s, greatest(%(least_budget)s, every / 5)) AS budget,
-            times * ln(1 + (every - chunks + 0.5::float8) / (chunks + 0.5::float8)) AS weight
-        FROM unnest(%(asked)s::integer[], %(counts)s::integer[])
-            WITH ORDINALITY AS asked (term, times, number)
-        JOIN {terms} USING (term)
-        CROSS JOIN (
-            SELECT chunks AS every FROM {terms}
-            WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND term = -1
-        ) AS all_chunks
-        WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s AND chunks > 0
-        WINDOW rarest AS (ORDER BY chunks, number ROWS UNBOUNDED PRECEDING)
-    ) AS weighed
+        SELECT *, (one * other + (one + other) * (reached - spent - one - other)) / every
+            + (reached - spent) / %(listed)s AS cost
+        FROM (
+            SELECT *, held[fitting + 1]::float8 AS one, held[fitting + 2]::float8 AS other,
+                greatest(total, spent + held[fitting + 1] + held[fitting + 2])::float8 AS reached
+            FROM (
+                SELECT *, count(*) FILTER (WHERE fits) OVER () AS fitting,
+                    coalesce(sum(chunks) FILTER (WHERE fits) OVER (), 0)::float8 AS spent
+                FROM (
+                    SELECT term, chunks, every, budget, count(*) OVER every_term AS known,
+                        array_agg(chunks) OVER every_term AS held,
+                        row_number() OVER rarest AS place, sum(chunks) OVER rarest AS total,
+                        least(sum(chunks) OVER rarest, every) <= 5 * budget / count(*) OVER every_term
+                            AS fits,
+                        times * ln(1 + (every - chunks + 0.5::float8) / (chunks + 0.5::float8))
+                            AS weight
+                    FROM unnest(%(asked)s::integer[], %(counts)s::integer[])
+                        WITH ORDINALITY AS asked (term, times, number)
+                    JOIN {terms} USING (term)
+                    CROSS JOIN (
+                        SELECT chunks AS every,
+                            least(%(most_budget)s, greatest(%(least_budget)s, chunks / 5)) AS budget
+                        FROM {terms}
+                        WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
+                            AND term = -1
+                    ) AS all_chunks
+                    WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
+                        AND chunks > 0
+                    WINDOW rarest AS (ORDER BY chunks, number ROWS UNBOUNDED PRECEDING),
+                        every_term AS (
+                            ORDER BY chunks, number
+                            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+                        )
+                ) AS weighed
+            ) AS counted
+        ) AS chosen
+    ) AS priced
 ) AS question;
 
 -- name: search_semantic_by_graph
@@ -256,42 +291,61 @@ UNION ALL
 ({by_graph});
 
 -- name: search_lexical
--- Chunks that hold another word beside the rarest are all that is looked at where there are enough of
--- them. A subquery is reckoned once, what stands beside a column for every row.
-WITH paired AS MATERIALIZED (
+-- Where no term is rare and too few chunks hold two of them, those that hold the rarest are looked at.
+-- A subquery is reckoned once, what stands beside a column for every row.
+WITH looked_at AS MATERIALIZED (
     SELECT id, weights <#> (SELECT current_setting('kb.weights')::sparsevec) AS distance FROM {words}
     WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
         AND kb.scope_team() = %(team_id)s AND kb.scope_knowledge_base() = %(knowledge_base_id)s
-        AND terms && current_setting('kb.rarest')::integer[]
-        AND terms && current_setting('kb.beside')::integer[] AND {filter}
+        AND (
+            terms && current_setting('kb.rarest')::integer[]
+            OR terms @> current_setting('kb.next')::integer[]
+            OR terms && current_setting('kb.next')::integer[]
+            AND terms && current_setting('kb.beside')::integer[]
+        ) AND {filter}
     ORDER BY distance
     LIMIT %(limit)s
+), enough AS MATERIALIZED (
+    SELECT count(*) = %(limit)s OR current_setting('kb.rarest') <> '{{}}' AS so FROM looked_at
 )
-SELECT id, distance FROM paired WHERE (SELECT count(*) FROM paired) = %(limit)s
+SELECT id, distance FROM looked_at WHERE (SELECT so FROM enough)
 UNION ALL
 (
     SELECT id, weights <#> (SELECT current_setting('kb.weights')::sparsevec) AS distance FROM {words}
     WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
         AND kb.scope_team() = %(team_id)s AND kb.scope_knowledge_base() = %(knowledge_base_id)s
-        AND (SELECT count(*) FROM paired) < %(limit)s
-        AND terms && current_setting('kb.rarest')::integer[] AND {filter}
+        AND NOT (SELECT so FROM enough)
+        AND terms && (current_setting('kb.next')::integer[])[1:1] AND {filter}
     ORDER BY distance
     LIMIT %(limit)s
 )
 ORDER BY distance;
 
 -- name: read
+-- A search's own scores are taken as they are: each chunk is looked up for the score that its leg
+-- left open, which also tells that it is still there, and only the best of them are read.
 SELECT id, document_id, version_id, version_number, item_name, ingested_at, source, language,
     metadata, position, text, context, char_start, char_end, parent_start, parent_end, page,
     section_path, category, token_count, semantic, lexical, found
 FROM (
-    SELECT c.*, -(c.embedding <#> %(vector)s) AS semantic, -(w.weights <#> %(weights)s) AS lexical,
-        count(*) OVER () AS found
-    FROM {words} w JOIN {chunks} c USING (id)
-    WHERE c.team_id = %(team_id)s AND c.knowledge_base_id = %(knowledge_base_id)s
-        AND w.id = ANY(%(ids)s::bigint[])
-    OFFSET 0 -- or each score would be reckoned once more where it is named
-) AS scored
-ORDER BY coalesce(%(semantic)s * semantic, 0) + coalesce(%(lexical)s * lexical, 0) DESC, item_name,
-    char_start, id
+    SELECT id, semantic, lexical, count(*) OVER () AS found,
+        coalesce(%(semantic)s * semantic, 0) + coalesce(%(lexical)s * lexical, 0) AS score
+    FROM (
+        SELECT known.id, coalesce(known.semantic, -(c.embedding <#> %(vector)s)) AS semantic,
+            coalesce(known.lexical, -(w.weights <#> %(weights)s)) AS lexical
+        FROM unnest(%(ids)s::bigint[], %(by_meaning)s::float8[], %(by_words)s::float8[])
+            AS known (id, semantic, lexical)
+        LEFT JOIN {chunks} c ON c.team_id = %(team_id)s AND c.knowledge_base_id = %(knowledge_base_id)s
+            AND c.id = CASE WHEN known.semantic IS NULL OR known.lexical IS NOT NULL THEN known.id END
+        LEFT JOIN {words} w ON w.team_id = %(team_id)s AND w.knowledge_base_id = %(knowledge_base_id)s
+            AND w.id = CASE WHEN known.lexical IS NULL THEN known.id END
+        WHERE c.id IS NOT NULL OR w.id IS NOT NULL
+        OFFSET 0 -- or each score would be reckoned once more where it is named
+    ) AS scored
+    ORDER BY score DESC
+    FETCH FIRST %(best)s ROWS WITH TIES
+) AS best
+JOIN {chunks} USING (id)
+WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
+ORDER BY score DESC, item_name, char_start, id
 LIMIT %(best)s;

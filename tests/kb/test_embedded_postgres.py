@@ -157,9 +157,10 @@ def test_keeps_data_safe_and_off_the_network(running: tuple[Path, str]) -> None:
         "listen_addresses": "",
         "server_encoding": "UTF8",
         "jit": "off",
+        "io_method": "sync",
     }
     assert {name: ask(dsn, f"SHOW {name}") for name in settings} == settings
-    quarter = min(memory_bytes() // 4, 2 << 30)
+    quarter = min(memory_bytes() // 4, 4 << 30)
     shared = ask(dsn, "SELECT pg_size_bytes(current_setting('shared_buffers'))")
     assert int(shared) == pytest.approx(quarter, abs=1 << 20)
 

@@ -249,8 +249,8 @@ async def test_searches_at_the_same_time_take_fewer_round_trips(
 async def test_words_that_are_all_common_are_looked_for_in_pairs_if_enough_chunks_hold_them(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pgvector, "LEAST_BUDGET", 5)
-    monkeypatch.setattr(pgvector, "MOST_BUDGET", 5)
+    monkeypatch.setattr(pgvector, "LEAST_BUDGET", 1)
+    monkeypatch.setattr(pgvector, "MOST_BUDGET", 1)
     pairs = [f"kettle motor {'hinge ' * n}" for n in range(3)]
     best_alone = make_chunks("motor " * 20, *[f"kettle motor {'hinge ' * 400}"] * 3)
     others = [f"{word} {n}" for word in ("kettle", "motor") for n in range(6)]
@@ -270,6 +270,50 @@ async def test_words_that_are_all_common_are_looked_for_in_pairs_if_enough_chunk
     assert len((await passed_over.search(text="kettle motor", limit=3)).lexical) == 3
     best, few = [await passed_over.search(text="kettle motor", limit=n) for n in (9, 3)]
     assert max(best.lexical.values()) > max(few.lexical.values())  # only pairs were looked at
+
+
+async def test_beside_the_rarest_words_pairs_of_commoner_ones_are_looked_for(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pgvector, "LEAST_BUDGET", 5)
+    monkeypatch.setattr(pgvector, "MOST_BUDGET", 5)
+    monkeypatch.setattr(pgvector, "LISTED", 1000)
+    looked_at = ["hinge", "kettle motor", "kettle valve", "motor valve"]
+    alone = [f"{word} {n}" for word in ("kettle", "motor", "valve", "valve") for n in range(5)]
+    await shelf.put(make_document(), make_chunks(*looked_at, *alone, *map(str, range(90))))
+    assert sorted(await shelf.by_words("hinge kettle motor valve")) == sorted(looked_at)
+    assert len(await shelf.by_words("kettle motor")) == 7, "of two words the rarer one alone"
+
+
+async def test_words_are_searched_by_their_index_whatever_is_asked_first(dsn: str) -> None:
+    pool = make_pool(dsn, max_size=1)
+    await pool.open(wait=True)
+    try:
+        shelf = await Shelf(PgVectorStore(pool)).create()
+        texts = [f"kettle motor {n}" for n in range(3_000)]
+        for start in range(0, len(texts), 1_000):
+            await shelf.put(make_document(), make_chunks(*texts[start : start + 1_000]))
+        async with pool.connection() as conn:
+            await conn.execute(sql.SQL("ANALYZE {}").format(table(shelf, "words")))
+            looked_up = await scans(conn, shelf)  # by writing
+        for question in ("kettle", "kettle motor", "kettle 7"):
+            assert (await shelf.search(text=question)).lexical
+        async with pool.connection() as conn:
+            assert await scans(conn, shelf) == looked_up
+    finally:
+        await pool.close()
+
+
+async def scans(conn: Connection, shelf: Shelf) -> Any:
+    """How often the words were gone through from end to end, or by their ids."""
+    await conn.execute("SELECT pg_stat_force_next_flush()")
+    await conn.execute("SELECT pg_stat_clear_snapshot()")
+    asked = (
+        "SELECT seq_scan, (SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = %s)"
+        " FROM pg_stat_user_tables WHERE relname = %s"
+    )
+    words = f"words_{shelf.index.id.hex}"
+    return await (await conn.execute(asked, [f"{words}_pkey", words])).fetchall()
 
 
 async def test_meaning_is_searched_by_the_graph_before_anything_is_analysed(dsn: str) -> None:
@@ -374,7 +418,7 @@ async def test_a_common_word_brings_nothing_in_beyond_the_budget(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await shelf.put(make_document(), make_chunks(*["kettle"] * 8, "motor kettle", "motor"))
-    monkeypatch.setattr(pgvector, "MOST_BUDGET", 5)
+    monkeypatch.setattr(pgvector, "MOST_BUDGET", 3)
     assert await shelf.by_words("kettle motor") == ["motor kettle", "motor"]
     assert len(await shelf.by_words("kettle")) == 9  # one word is always asked for
 

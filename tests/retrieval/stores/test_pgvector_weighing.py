@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from math import inf
+from itertools import accumulate
 
 import pytest
 from hypothesis import given, settings
@@ -31,8 +31,9 @@ async def shelf(pool: Pool) -> Shelf:
     chunks=st.integers(900, 40_000),
     least=st.integers(0, 1500),
     most=st.integers(0, 1500),
+    listed=st.integers(1, 100),
 )
-async def test_words_weigh_as_bm25_has_it_and_the_rarest_respect_the_budget(
+async def test_words_weigh_as_bm25_has_it_and_what_is_looked_at_respects_the_budget(
     pool: Pool,
     shelf: Shelf,
     frequencies: dict[int, int],
@@ -40,6 +41,7 @@ async def test_words_weigh_as_bm25_has_it_and_the_rarest_respect_the_budget(
     chunks: int,
     least: int,
     most: int,
+    listed: int,
 ) -> None:
     scope = shelf.scope
     ids = {"team_id": scope.team_id, "knowledge_base_id": scope.knowledge_base_id}
@@ -59,30 +61,35 @@ async def test_words_weigh_as_bm25_has_it_and_the_rarest_respect_the_budget(
                 "counts": list(asked.values()),
                 "least_budget": least,
                 "most_budget": most,
+                "listed": listed,
             },
         )
-        ((terms, weights, as_vector, rarest, beside, *_),) = await weigh.fetchall()
+        ((terms, weights, as_vector, *chosen),) = await weigh.fetchall()
     found = dict(zip(terms, weights, strict=True))
     assert found == pytest.approx(bm25.query_weights(asked, frequencies, chunks))
     assert as_vector.count(":") == len(found)
-    chosen = json.loads(f"[{rarest[1:-1]}]")
+    rarest, following, beside = [json.loads(f"[{one[1:-1]}]") for one in chosen[:3]]
+    order = sorted(found, key=lambda term: (frequencies[term], [*asked].index(term)))
+    totals = [0, *accumulate(frequencies[term] for term in order)]
     budget = min(most, max(least, chunks // 5))
-    assert len(chosen) == len(set(chosen))
-    assert bool(chosen) is bool(found), "there is always at least one word to look for"
-    total = sum(frequencies[term] for term in chosen)
-    assert total <= budget or len(chosen) == 1
-    left = found.keys() - set(chosen)
-    commonest = max((frequencies[term] for term in chosen), default=0)
-    rarest_left = min((frequencies[term] for term in left), default=inf)
-    assert commonest <= rarest_left, "the rarest come first"
-    assert total + rarest_left > budget, "and nothing is left out that there was room for"
-    held = json.loads(f"[{beside[1:-1]}]")
-    assert bool(held) is (total > budget and bool(left)), "where one alone has too many chunks"
-    if held:
-        assert set(held) <= left
-        commonest_held = max(frequencies[term] for term in held)
-        least_else = min((frequencies[term] for term in left - set(held)), default=inf)
-        assert commonest_held <= least_else, "of the others the rarest, too"
-        together = sum(frequencies[term] for term in held)
-        assert total * together / chunks <= budget or len(held) == 1
-        assert total * (together + least_else) / chunks > budget
+    alone = 5 * budget // max(len(order), 1)
+    fitting = sum(min(total, chunks) <= alone for total in totals[1:])
+    if len(order) == 1:
+        assert (rarest, following, beside) == (order, [-1], []), "it has nothing to be held beside"
+        return
+    assert sorted(rarest) == sorted(order[:fitting]), "by themselves the rarest"
+    spent, left = totals[fitting], budget - totals[fitting]
+
+    def cost(place: int) -> float:
+        """Of looking for either of the next two beside the other and the terms up to this one."""
+        one, other = [frequencies[term] for term in order[fitting : fitting + 2]]
+        others = totals[place + 1] - spent - one - other
+        expected = (one * other + (one + other) * others) / chunks
+        return expected + (totals[place + 1] - spent) / listed
+
+    if len(order) < fitting + 2 or (fitting and cost(fitting + 1) > left):
+        assert (following, beside) == ([-1], []), "there is no room for pairs, or nothing to pair"
+        return
+    assert following == order[fitting : fitting + 2], "the rarer one first"
+    held = [order[place] for place in range(fitting + 2, len(order)) if cost(place) <= left]
+    assert sorted(beside) == sorted(held)
