@@ -7,11 +7,13 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 from kb.errors import problem
@@ -40,10 +42,20 @@ class Server:
     embedded: EmbeddedWeaviate
     folder: Path
 
-    def signal(self, number: int) -> None:
+    @property
+    def pid(self) -> int:
         pid = Home.at(self.folder).pid()
         assert pid is not None
-        os.kill(pid, number)
+        return pid
+
+    def signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def hang(self) -> None:
+        """Returns once it does: until one of its threads has seen the signal, others go on."""
+        self.signal(signal.SIGSTOP)
+        while psutil.Process(self.pid).status() != psutil.STATUS_STOPPED:
+            time.sleep(0.01)
 
     async def restart(self) -> None:
         await asyncio.to_thread(self.embedded.start)
@@ -115,7 +127,7 @@ async def test_requests_fail_clearly_while_it_is_away_and_work_again_afterwards(
 
 async def test_a_server_that_hangs_is_away(server: Server, store: WeaviateStore) -> None:
     shelf = await Shelf(store).create()
-    server.signal(signal.SIGSTOP)
+    server.hang()
     try:
         with pytest.raises(StoreUnavailable):
             await asyncio.wait_for(shelf.search(text="kettle"), timeout=30)
