@@ -17,7 +17,7 @@ from kb.postgres.pool import make_pool
 from retrieval.filters import Filter, parse_filter
 from retrieval.index import VectorStorage
 from retrieval.postgres import Connection, Pool, scoped
-from retrieval.store import IndexNotFound, Store, Vector
+from retrieval.store import Blend, Candidates, IndexNotFound, Store, StoreQuery, Vector
 from retrieval.stores import pgvector
 from retrieval.stores.pgvector import EVERY_CHUNK, FEW, PgVectorStore
 from tests.retrieval.stores.makers import (
@@ -244,6 +244,42 @@ async def test_searches_at_the_same_time_take_fewer_round_trips(
     asked.clear()
     assert await shelf.search(text="kettle", vector=vector) == alone
     assert len(asked) == 2
+
+
+async def test_scores_that_are_known_are_taken_and_chunks_that_are_gone_not_counted(
+    shelf: Shelf,
+) -> None:
+    (vector,) = make_vectors(1, seed=7)
+    documents = [make_document(name) for name in ("kept.txt", "gone.txt")]
+    for document in documents:
+        await shelf.put(document, make_chunks(*["kettle"] * 4))
+    all_found = await shelf.search(text="kettle", vector=vector)
+    ids = sorted(all_found.semantic)
+    assert sorted(all_found.lexical) == ids
+    found = Candidates(  # of each document by words, by meaning, by both and by neither
+        semantic={one: all_found.semantic[one] for one in ids if one % 4 in (0, 1)},
+        lexical={one: all_found.lexical[one] for one in ids if one % 4 in (0, 2)},
+        term_weights=all_found.term_weights,
+    )
+    await shelf.put(documents[1], [])
+    readings = [
+        await shelf.store.read(
+            shelf.scope,
+            shelf.index,
+            StoreQuery(text="kettle", vector=vector, found=known),
+            ids,
+            best=3,
+            blend=Blend(),
+        )
+        for known in (found, None)
+    ]
+    assert [reading.found for reading in readings] == [4, 4]
+    taken, reckoned = [
+        {one.id: (one.semantic, one.lexical) for one in reading.chunks} for reading in readings
+    ]
+    assert len(taken) == 3
+    assert list(taken) == list(reckoned)
+    assert [*taken.values()] == [pytest.approx(scores) for scores in reckoned.values()]
 
 
 async def test_words_that_are_all_common_are_looked_for_in_pairs_if_enough_chunks_hold_them(
