@@ -12,7 +12,10 @@ from benchmarks.corpus import Target
 from kb.postgres.schema import SEARCH_PATH, take_role
 from retrieval import bm25
 from retrieval.analysis import TERM_SPACE
-from retrieval.postgres import KNOWLEDGE_BASE, TEAM
+from retrieval.postgres import (
+    _assign,  # pyright: ignore[reportPrivateUsage] as below
+    scope_settings,
+)
 from retrieval.ranking import MIN_CANDIDATES
 from retrieval.store import Vector
 from retrieval.stores.pgvector import (
@@ -23,6 +26,7 @@ from retrieval.stores.pgvector import (
     MOST_BUDGET,
     _nearest,  # pyright: ignore[reportPrivateUsage] the very same SQL rather than a copy of it
     _query,  # pyright: ignore[reportPrivateUsage]
+    _scores,  # pyright: ignore[reportPrivateUsage]
 )
 
 
@@ -36,8 +40,7 @@ class RawPgvector:
         register_vector(self._conn)
         scope = target.scope
         self._settings = {
-            TEAM: str(scope.team_id),
-            KNOWLEDGE_BASE: str(scope.knowledge_base_id),
+            **scope_settings(scope),
             "hnsw.ef_search": str(max(MIN_CANDIDATES, MIN_EF_SEARCH)),
             "hnsw.iterative_scan": "strict_order",
             **KEPT,
@@ -52,11 +55,7 @@ class RawPgvector:
         """Both legs, and both scores and the texts of the best; how many there are."""
         half = HalfVector(vector)
         with self._conn.transaction():
-            set_all = ", ".join(["set_config(%s, %s, true)"] * len(self._settings))
-            self._conn.execute(
-                f"SELECT {set_all}",  # pyright: ignore[reportArgumentType] nobody's input
-                [part for setting in self._settings.items() for part in setting],
-            )
+            self._conn.execute(_assign(*self._settings), self._settings)
             semantic = self._rows("search_semantic", vector=half)
             terms = bm25.query_terms(question)
             asked = {"asked": list(terms), "counts": list(terms.values())}
@@ -64,12 +63,12 @@ class RawPgvector:
             ((names, values, *_),) = self._rows("weigh", **asked, **budget)
             sparse = SparseVector(dict(zip(names, values, strict=True)), TERM_SPACE)
             lexical = self._rows("search_lexical", limit=MIN_CANDIDATES)
-            by_meaning, by_words = dict(semantic), dict(lexical)
+            by_meaning, by_words = _scores(semantic), _scores(lexical)
             ids = [*(by_meaning | by_words)]
             known = {
                 "ids": ids,
-                "by_meaning": [negated(by_meaning.get(one)) for one in ids],
-                "by_words": [negated(by_words.get(one)) for one in ids],
+                "by_meaning": [by_meaning.get(one) for one in ids],
+                "by_words": [by_words.get(one) for one in ids],
             }
             best = {"best": wanted, "semantic": 0.5, "lexical": 0.5}
             return len(self._rows("read", vector=half, weights=sparse, **known, **best))
@@ -80,8 +79,3 @@ class RawPgvector:
 
     def _rows(self, name: str, **parameters: Any) -> list[Any]:
         return self._conn.execute(self._queries[name], {**self._ids, **parameters}).fetchall()
-
-
-def negated(distance: float | None) -> float | None:
-    """The score of a chunk at that distance."""
-    return None if distance is None else -distance

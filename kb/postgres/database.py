@@ -28,7 +28,7 @@ SETTINGS = {
     "max_connections": "100",
     "random_page_cost": "1.1",
     "jit": "off",
-    # What is not in there is mostly in the system's cache: waking a worker to read it takes longer.
+    # Most of what shared buffers lack is in the system's cache: to wake a worker takes longer.
     "io_method": "sync",
     # Parallel builds share maintenance_work_mem; a container's /dev/shm, where posix puts it, has
     # 64 MB. macOS has no such limit there, and a tiny one for sysv.

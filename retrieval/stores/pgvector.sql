@@ -4,7 +4,7 @@
 --
 -- Row-level security guards no reading of `{words}`: under it PostgreSQL uses no GIN index, because
 -- `&&` is not marked leak-proof, and goes through every row instead. It holds numbers and names, no
--- text, and the query that reads it compares the transaction's scope itself.
+-- text, and the queries that read it compare the transaction's scope themselves.
 
 -- name: create
 CREATE TABLE {chunks} (
@@ -339,7 +339,8 @@ FROM (
             AND c.id = CASE WHEN known.semantic IS NULL OR known.lexical IS NOT NULL THEN known.id END
         LEFT JOIN {words} w ON w.team_id = %(team_id)s AND w.knowledge_base_id = %(knowledge_base_id)s
             AND w.id = CASE WHEN known.lexical IS NULL THEN known.id END
-        WHERE c.id IS NOT NULL OR w.id IS NOT NULL
+        WHERE (c.id IS NOT NULL OR w.id IS NOT NULL)
+            AND kb.scope_team() = %(team_id)s AND kb.scope_knowledge_base() = %(knowledge_base_id)s
         OFFSET 0 -- or each score would be reckoned once more where it is named
     ) AS scored
     ORDER BY score DESC
