@@ -271,7 +271,7 @@ async def test_scores_that_are_known_are_taken_and_chunks_that_are_gone_not_coun
             best=3,
             blend=Blend(),
         )
-        for known in (found, None)
+        for known in (found, Candidates(term_weights=all_found.term_weights))
     ]
     assert [reading.found for reading in readings] == [4, 4]
     taken, reckoned = [
