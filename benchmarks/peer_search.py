@@ -41,22 +41,25 @@ from kb.wiring import make_embedders, open_database, open_service
 from retrieval.chunk import Chunk
 from retrieval.embedding.embedder import Embedder, Vectors
 from retrieval.embedding.models import MODELS
+from retrieval.ranking import MIN_CANDIDATES
 from retrieval.scope import Scope
 from retrieval.store import DocumentVersion
 
 MODEL = MODELS[0]
 NAME = "peers"
 TOP = 10
-CANDIDATES = (10, 100)  # from each of a peer's retrievers
+CANDIDATES = (MIN_CANDIDATES, TOP)  # from each of a peer's retrievers
 BATCH = 64
 SECRETS = ("password", "passfile")
-FASTER = 3.0  # demanded at the median, of each peer
+FASTER = 3.0  # demanded at the median, of peers that take as many candidates as the service
 NDCG = 0.72  # demanded
 TITLE = "Speed beside LlamaIndex and Haystack"
-ABOUT = """\
+ABOUT = f"""\
 The same texts, vectors and PostgreSQL. The service is asked over HTTP, before and after each of the
-others; those in their own process, with so many candidates from each of their retrievers, as
-PostgreSQL searches their tables before it has analysed them or after, whichever is faster."""
+others; those in their own process, with so many candidates from each of their retrievers and as
+PostgreSQL searches their tables before it has analysed them or after, whichever is faster. The
+service takes {MIN_CANDIDATES} candidates from each leg. Beside those that take as many it has to be
+three times as fast; beside those that take {TOP} nothing is demanded."""
 
 PEERS = {"LlamaIndex": "llama_index_search.py", "Haystack": "haystack_search.py"}
 
@@ -65,9 +68,10 @@ app = typer.Typer(add_completion=False, rich_markup_mode="markdown", pretty_exce
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How one system did."""
+    """How one system did, with so many candidates from each leg or retriever."""
 
     name: str
+    candidates: int
     ndcg: float
     seconds: Sequence[float]
 
@@ -89,7 +93,9 @@ def main(
 
     Each document is one text with one vector, each question's vector is known beforehand: it is
     given to the peers, and in the service's cache, because every question was asked once before.
-    Ends with 1 unless the service is three times as fast as each peer, over HTTP, at nDCG@10 0.72.
+    The service takes 100 candidates from each leg. Ends with 1 unless it is three times as fast,
+    over HTTP and at nDCG@10 0.72, as each peer that takes as many from each of its retrievers. What
+    peers do with 10 is in the table, too: then they do less, and nothing is demanded.
     """
     try:
         require(peers)
@@ -97,7 +103,7 @@ def main(
     except (beir.CollectionMissing, PeersMissing, ServiceFailed) as exc:
         err.print(f"[red]Error:[/] {exc}", soft_wrap=True)
         raise typer.Exit(2) from exc
-    table, missed = _table(results), _missed(results)
+    table, missed = _table(results), missed_of(results)
     out.print(table)
     for line in missed:
         out.print(line, style="red", soft_wrap=True)
@@ -225,7 +231,7 @@ def _ours(service: Running, scope: Scope, collection: beir.Collection) -> Result
         rankings.append(ask(question))
         seconds.append(perf_counter() - start)
     connection.close()
-    return Result("kb, over HTTP", _quality(rankings, collection), seconds)
+    return Result("kb, over HTTP", MIN_CANDIDATES, _quality(rankings, collection), seconds)
 
 
 def _peer(
@@ -254,7 +260,8 @@ def _peer(
         raise ServiceFailed(f"{name} failed: {done.stderr[-2000:]}")
     said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return Result(
-        f"{name}, {candidates} from each retriever",
+        name,
+        candidates,
         _quality(said["rankings"], collection),
         said["seconds"],
     )
@@ -270,11 +277,12 @@ def _quality(rankings: Sequence[Sequence[str]], collection: beir.Collection) -> 
 def _table(results: Sequence[Result]) -> Table:
     ours = results[0]
     table = Table("SciFact, 5,183 documents", title="Hybrid search, one caller")
-    for column in ("nDCG@10", "p50, ms", "p95, ms", "p50 of kb's"):
+    for column in ("candidates", "nDCG@10", "p50, ms", "p95, ms", "p50 of kb's"):
         table.add_column(column, justify="right")
     for one in results:
         table.add_row(
             one.name,
+            f"{one.candidates} each",
             f"{one.ndcg:.3f}",
             f"{one.median * 1000:.1f}",
             f"{percentile(one.seconds, 95) * 1000:.1f}",
@@ -283,14 +291,14 @@ def _table(results: Sequence[Result]) -> Table:
     return table
 
 
-def _missed(results: Sequence[Result]) -> list[str]:
-    """What we demand and did not get."""
+def missed_of(results: Sequence[Result]) -> list[str]:
+    """What we demand and did not get, a sentence each; the first result is the service's."""
     ours, *peers = results
     missed = [
-        f"Missed: {one.name} takes {one.median / ours.median:.1f} times as long,"
-        f" demanded {FASTER:g}"
+        f"Missed: {one.name} with {one.candidates} candidates from each retriever takes"
+        f" {one.median / ours.median:.1f} times as long, demanded {FASTER:g}"
         for one in peers
-        if one.median < FASTER * ours.median
+        if one.candidates >= ours.candidates and one.median < FASTER * ours.median
     ]
     if ours.ndcg < NDCG:
         missed.append(f"Missed: nDCG@10 is {ours.ndcg:.3f}, demanded {NDCG:g}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from material import measure, read
+from material import TOP, measure, read
 
 
 def main(folder: str, host: str, database: str, user: str, wanted: str) -> None:
@@ -41,7 +41,7 @@ def main(folder: str, host: str, database: str, user: str, wanted: str) -> None:
     top = int(wanted)
     pipeline.add_component("meaning", PgvectorEmbeddingRetriever(document_store=store, top_k=top))
     pipeline.add_component("words", PgvectorKeywordRetriever(document_store=store, top_k=top))
-    pipeline.add_component("join", DocumentJoiner(join_mode="reciprocal_rank_fusion", top_k=top))
+    pipeline.add_component("join", DocumentJoiner(join_mode="reciprocal_rank_fusion", top_k=TOP))
     pipeline.connect("meaning", "join")
     pipeline.connect("words", "join")
 

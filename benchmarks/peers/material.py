@@ -14,6 +14,7 @@ import numpy as np
 import psycopg
 
 WARM_UP = 20  # questions that are not counted
+TOP = 10  # are weighed
 
 Search = Callable[[str, list[float]], list[str]]
 """A question and its vector to the ids of texts, best first."""
