@@ -91,7 +91,7 @@ def main(
     clients: Annotated[
         str, typer.Option(help="Callers at a time, one after the other.")
     ] = "1,8,32",
-    queries: Annotated[int, typer.Option(min=1, help="Questions for each of these.")] = 320,
+    queries: Annotated[int, typer.Option(min=1, help="Questions for each of these.")] = 960,
     data_dir: Annotated[
         Path | None,
         typer.Option(help="The service's data folder instead of one that a second run finds."),
