@@ -43,6 +43,7 @@ class EmbeddedPostgres:
         self._data_dir = data_dir
         self._on_wait = on_wait or _say_nothing
         self._users_lock: int | None = None
+        self._home: Home | None = None
 
     def __enter__(self) -> str:
         return self.start()
@@ -62,6 +63,8 @@ class EmbeddedPostgres:
                 "It needs Linux or macOS; name a PostgreSQL to use instead."
             )
         try:
+            if self._home and _accepts(self._home):  # asked every other second; the rest forks
+                return self._home.dsn("kb")
             home = Home.at(self._data_dir)
             with self._turn(home):
                 try:
@@ -70,6 +73,7 @@ class EmbeddedPostgres:
                 except BaseException:
                     self._leave(home)
                     raise
+                self._home = home
                 return home.dsn("kb")
         except OSError as exc:
             raise DataDirUnusable(str(exc)) from exc
@@ -101,6 +105,7 @@ class EmbeddedPostgres:
             flock(self._users_lock, LOCK_SH)
 
     def _leave(self, home: Home) -> None:
+        self._home = None
         if self._users_lock is not None:
             with closing(self._users_lock) as users:
                 self._users_lock = None

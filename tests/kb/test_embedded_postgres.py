@@ -283,6 +283,18 @@ def test_starting_again_revives_a_server_that_died(data_dir: Path) -> None:
     server.stop()
 
 
+def test_starting_again_waits_for_nobody_while_the_server_runs(data_dir: Path) -> None:
+    def refuse(line: str) -> None:
+        raise AssertionError(line)
+
+    server = EmbeddedPostgres(data_dir, on_wait=refuse)
+    dsn = server.start()
+    with (data_dir / "postgres" / "turn.lock").open() as somebody:
+        fcntl.flock(somebody, fcntl.LOCK_EX)
+        assert server.start() == dsn
+    server.stop()
+
+
 def test_waits_for_the_orphans_of_a_killed_postmaster(data_dir: Path) -> None:
     heard: list[str] = []
     server = EmbeddedPostgres(data_dir, on_wait=heard.append)
