@@ -24,6 +24,7 @@ from weaviate.exceptions import (
 )
 
 from retrieval.store import StoreUnavailable
+from retrieval.stores.grpc_loops import share_grpc
 from retrieval.stores.weaviate_address import Locate, WeaviateAddress
 
 T = TypeVar("T")
@@ -93,6 +94,7 @@ class WeaviateConnection:
                 await self.close()
             if self._client is None:
                 client = _client(address)
+                share_grpc(asyncio.get_running_loop())
                 try:
                     async with asyncio.timeout(PROBE):
                         await _ask(client, _connect)
