@@ -19,11 +19,10 @@ from retrieval.postgres import (
 from retrieval.ranking import MIN_CANDIDATES
 from retrieval.store import Vector
 from retrieval.stores.pgvector import (
+    BUDGET,
     KEPT,
-    LEAST_BUDGET,
     LISTED,
     MIN_EF_SEARCH,
-    MOST_BUDGET,
     _nearest,  # pyright: ignore[reportPrivateUsage] the very same SQL rather than a copy of it
     _query,  # pyright: ignore[reportPrivateUsage]
     _scores,  # pyright: ignore[reportPrivateUsage]
@@ -59,7 +58,7 @@ class RawPgvector:
             semantic = self._rows("search_semantic", vector=half)
             terms = bm25.query_terms(question)
             asked = {"asked": list(terms), "counts": list(terms.values())}
-            budget = {"least_budget": LEAST_BUDGET, "most_budget": MOST_BUDGET, "listed": LISTED}
+            budget = {"budget": BUDGET, "listed": LISTED}
             ((names, values, *_),) = self._rows("weigh", **asked, **budget)
             sparse = SparseVector(dict(zip(names, values, strict=True)), TERM_SPACE)
             lexical = self._rows("search_lexical", limit=MIN_CANDIDATES)

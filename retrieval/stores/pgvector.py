@@ -50,7 +50,7 @@ QUERIES = load_queries(Path(__file__).with_name("pgvector.sql"))
 EVERY_CHUNK = -1  # the pseudo-term whose frequency is the number of chunks
 MIN_EF_SEARCH = 100  # recall@10 0.995 on 100,000 vectors; 40, the default, gives 0.985
 FEW = 1000  # chunks that pass a filter and are ranked exactly, without the graph
-LEAST_BUDGET, MOST_BUDGET = 1_000, 3_000  # a fifth of the chunks between; see ARCHITECTURE.md
+BUDGET = 3_000  # chunks that words look at; see ARCHITECTURE.md
 FILTERED_BUDGET = 10_000  # most of these may not pass the filter
 LISTED = 50  # chunks of which the index lists a term, for one that is looked at
 WRITTEN_AT_ONCE = 256  # chunks of one document
@@ -559,8 +559,7 @@ async def _terms(query: StoreQuery, *, filtered: bool = False) -> dict[str, Any]
     return {
         "asked": _array(terms),
         "counts": _array(terms.values()),
-        "least_budget": FILTERED_BUDGET if filtered else LEAST_BUDGET,
-        "most_budget": FILTERED_BUDGET if filtered else MOST_BUDGET,
+        "budget": FILTERED_BUDGET if filtered else BUDGET,
         "listed": LISTED,
     }
 

@@ -224,8 +224,7 @@ FROM (
                         WITH ORDINALITY AS asked (term, times, number)
                     JOIN {terms} USING (term)
                     CROSS JOIN (
-                        SELECT chunks AS every,
-                            least(%(most_budget)s, greatest(%(least_budget)s, chunks / 5)) AS budget
+                        SELECT chunks AS every, %(budget)s::integer AS budget
                         FROM {terms}
                         WHERE team_id = %(team_id)s AND knowledge_base_id = %(knowledge_base_id)s
                             AND term = -1

@@ -285,8 +285,7 @@ async def test_scores_that_are_known_are_taken_and_chunks_that_are_gone_not_coun
 async def test_words_that_are_all_common_are_looked_for_in_pairs_if_enough_chunks_hold_them(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pgvector, "LEAST_BUDGET", 1)
-    monkeypatch.setattr(pgvector, "MOST_BUDGET", 1)
+    monkeypatch.setattr(pgvector, "BUDGET", 1)
     pairs = [f"kettle motor {'hinge ' * n}" for n in range(3)]
     best_alone = make_chunks("motor " * 20, *[f"kettle motor {'hinge ' * 400}"] * 3)
     others = [f"{word} {n}" for word in ("kettle", "motor") for n in range(6)]
@@ -311,8 +310,7 @@ async def test_words_that_are_all_common_are_looked_for_in_pairs_if_enough_chunk
 async def test_beside_the_rarest_words_pairs_of_commoner_ones_are_looked_for(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pgvector, "LEAST_BUDGET", 5)
-    monkeypatch.setattr(pgvector, "MOST_BUDGET", 5)
+    monkeypatch.setattr(pgvector, "BUDGET", 5)
     monkeypatch.setattr(pgvector, "LISTED", 1000)
     looked_at = ["hinge", "kettle motor", "kettle valve", "motor valve"]
     alone = [f"{word} {n}" for word in ("kettle", "motor", "valve", "valve") for n in range(5)]
@@ -454,7 +452,7 @@ async def test_a_common_word_brings_nothing_in_beyond_the_budget(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await shelf.put(make_document(), make_chunks(*["kettle"] * 8, "motor kettle", "motor"))
-    monkeypatch.setattr(pgvector, "MOST_BUDGET", 3)
+    monkeypatch.setattr(pgvector, "BUDGET", 3)
     assert await shelf.by_words("kettle motor") == ["motor kettle", "motor"]
     assert len(await shelf.by_words("kettle")) == 9  # one word is always asked for
 

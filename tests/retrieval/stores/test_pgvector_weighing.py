@@ -29,8 +29,7 @@ async def shelf(pool: Pool) -> Shelf:
     frequencies=FREQUENCIES,
     asked=ASKED,
     chunks=st.integers(900, 40_000),
-    least=st.integers(0, 1500),
-    most=st.integers(0, 1500),
+    budget=st.integers(0, 1500),
     listed=st.integers(1, 100),
 )
 async def test_words_weigh_as_bm25_has_it_and_what_is_looked_at_respects_the_budget(
@@ -39,8 +38,7 @@ async def test_words_weigh_as_bm25_has_it_and_what_is_looked_at_respects_the_bud
     frequencies: dict[int, int],
     asked: dict[int, int],
     chunks: int,
-    least: int,
-    most: int,
+    budget: int,
     listed: int,
 ) -> None:
     scope = shelf.scope
@@ -59,8 +57,7 @@ async def test_words_weigh_as_bm25_has_it_and_what_is_looked_at_respects_the_bud
                 **ids,
                 "asked": list(asked),
                 "counts": list(asked.values()),
-                "least_budget": least,
-                "most_budget": most,
+                "budget": budget,
                 "listed": listed,
             },
         )
@@ -71,7 +68,6 @@ async def test_words_weigh_as_bm25_has_it_and_what_is_looked_at_respects_the_bud
     rarest, following, beside = [json.loads(f"[{one[1:-1]}]") for one in chosen[:3]]
     order = sorted(found, key=lambda term: (frequencies[term], [*asked].index(term)))
     totals = [0, *accumulate(frequencies[term] for term in order)]
-    budget = min(most, max(least, chunks // 5))
     alone = 5 * budget // max(len(order), 1)
     fitting = sum(min(total, chunks) <= alone for total in totals[1:])
     if len(order) == 1:
