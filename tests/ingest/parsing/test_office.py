@@ -33,6 +33,7 @@ RTF = rb"""{\rtf1\ansi\ansicpg1252{\stylesheet{\s0 Normal;}{\s1\outlinelevel0 he
 \trowd\cellx3000\cellx6000\intbl Kind\cell Price\cell\row
 \trowd\cellx3000\cellx6000\intbl Flat\cell 3\cell\row
 \pard Keep it dry.\par}"""
+LONG = rb"{\rtf1 " + rb"Keep it dry. \par " * 20_000 + b"}"  # 8 s of a processor
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +145,7 @@ async def test_the_limits_of_a_parse_hold_for_it(
     async with ParserJail(limits) as jail:
         await jail.start()
         with pytest.raises(error):
-            await jail.parse(RTF, name="lids.rtf")
+            await jail.parse(LONG, name="lids.rtf")
         assert under_way() == []
 
 
