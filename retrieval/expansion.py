@@ -55,7 +55,8 @@ async def expand(
             target.scope, list(wider.values()), parser=target.index.version.settings.parser
         )
         for number in numbers:
-            found[number] = replace(found[number], parent=None)
+            if found[number].parent is not None:
+                found[number] = replace(found[number], parent=None)
         for (number, (_, start, end)), text in zip(wider.items(), read, strict=True):
             if text is not None:  # else its document was deleted meanwhile
                 found[number] = replace(found[number], parent=(start, end), parent_text=text)

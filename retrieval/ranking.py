@@ -75,7 +75,7 @@ async def rank(targets: Sequence[Target], query: Query, *, depth: int, everythin
         passages=[passage for _, passage in scored],
         keys=[key for key, _ in scored],
         pool=pool,
-        is_complete=len(scored) == len(pool.keys) and _is_exhausted(found, depth),
+        is_complete=_is_exhausted(found, depth) and len(scored) == len(pool.keys),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -77,11 +78,15 @@ class KeyAndIndexFirst(KeyFirst):
         )
 
 
-async def _team(
-    request: Request,
-    authorization: Annotated[str | None, Header(description="`Bearer <API key>`")] = None,
-) -> TeamScope:
-    del authorization  # looked at by then; here it only shows in the OpenAPI document
+# Looked at by then: here it only shows in the OpenAPI document.
+Authorization = Annotated[str | None, Header(description="`Bearer <API key>`")]
+KnowledgeBaseUuid = Annotated[UUID, Path(description="UUID of a knowledge base")]
+
+
+# None of these asks for another: each that FastAPI resolves costs a question as much as reading its
+# body does.
+async def _team(request: Request, authorization: Authorization = None) -> TeamScope:
+    del authorization
     return request.state.team
 
 
@@ -89,17 +94,29 @@ Team = Annotated[TeamScope, Depends(_team)]
 
 
 async def _knowledge_base(
-    team: Team,
-    knowledge_base_uuid: Annotated[UUID, Path(description="UUID of a knowledge base")],
+    request: Request, knowledge_base_uuid: KnowledgeBaseUuid, authorization: Authorization = None
 ) -> Scope:
+    team = await _team(request, authorization)
     return team.knowledge_base(knowledge_base_uuid)
 
 
-async def _live(request: Request) -> IndexVersion | None:
-    return getattr(request.state, "live", None)
-
-
-LiveIndex = Annotated[IndexVersion | None, Depends(_live)]
-"""What `KeyAndIndexFirst` has found."""
-
 KnowledgeBaseScope = Annotated[Scope, Depends(_knowledge_base)]
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """What `KeyAndIndexFirst` has found."""
+
+    scope: Scope
+    live: IndexVersion | None
+    service: Service
+
+
+async def _entered(
+    request: Request, knowledge_base_uuid: KnowledgeBaseUuid, authorization: Authorization = None
+) -> Entered:
+    scope = await _knowledge_base(request, knowledge_base_uuid, authorization)
+    return Entered(scope, getattr(request.state, "live", None), await _service(request))
+
+
+EnteredKnowledgeBase = Annotated[Entered, Depends(_entered)]

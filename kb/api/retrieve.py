@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from kb.api.caller import KeyAndIndexFirst, KnowledgeBaseScope, LiveIndex, Team, TheService
+from kb.api.caller import EnteredKnowledgeBase, KeyAndIndexFirst, Team, TheService
 from kb.api.text import JsonObject, Text
 from kb.api.unset import OptionalUuid
 from retrieval.query import (
@@ -170,11 +170,12 @@ async def retrieve_from(
 
 @router.post("/v1/{knowledge_base_uuid}/retrieve")
 @router.post("/{knowledge_base_uuid}/retrieve", include_in_schema=False)
-async def retrieve(
-    scope: KnowledgeBaseScope, live: LiveIndex, request: RetrieveRequest, service: TheService
-) -> RetrieveResponse:
+async def retrieve(entered: EnteredKnowledgeBase, request: RetrieveRequest) -> RetrieveResponse:
     """The passages that answer best, with scores and exact citations."""
-    found = await service.retrieve(
-        scope, request.to_query(), index_version_id=request.index_version_uuid, live=live
+    found = await entered.service.retrieve(
+        entered.scope,
+        request.to_query(),
+        index_version_id=request.index_version_uuid,
+        live=entered.live,
     )
     return RetrieveResponse.of(found)

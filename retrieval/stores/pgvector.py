@@ -229,13 +229,11 @@ class PgVectorStore:
         asked = _Asked(
             (_query("read", index.id),),
             {
-                "vector": None
-                if query.vector is None
-                else _literal(query.vector, index.settings.vector_storage),
+                "vector": None if query.vector is None else _question(query.vector.tobytes()),
                 "weights": None if weights is None else _sparse(weights),
                 "ids": _array(ids),
-                "by_meaning": _array(known.semantic.get(one, "NULL") for one in ids),
-                "by_words": _array(known.lexical.get(one, "NULL") for one in ids),
+                "by_meaning": _array(map(known.semantic.get, ids)),
+                "by_words": _array(map(known.lexical.get, ids)),
                 "semantic": blend.semantic,
                 "lexical": blend.lexical,
                 "best": best,
@@ -328,7 +326,7 @@ def _by_meaning(index: IndexVersion, vector: Vector, limit: int, filters: Filter
     storage = index.settings.vector_storage
     return _Asked(
         (_nearest(index, condition.as_string(), limit),),
-        {**parameters, "vector": _literal(vector, storage)},
+        {**parameters, "vector": _question(vector.tobytes())},
         {
             "hnsw.ef_search": str(_visited(storage, limit)),
             # Without it, a filter leaves only what happens to be among the nearest ef_search.
@@ -569,9 +567,9 @@ def _weights(rows: Sequence[Any]) -> dict[int, float]:
     return dict(zip(terms, weights, strict=True))
 
 
-def _array(numbers: Iterable[object]) -> str:
+def _array(numbers: Iterable[float | None]) -> str:
     """In PostgreSQL's text form; psycopg takes each for what may have to be quoted."""
-    return f"{{{','.join(map(str, numbers))}}}"
+    return f"{{{to_json([*numbers]).decode()[1:-1]}}}"
 
 
 def _sparse(weights: Mapping[int, float]) -> str:
@@ -583,6 +581,16 @@ def _sparse(weights: Mapping[int, float]) -> str:
 def _scores(rows: Iterable[tuple[int, float]]) -> dict[int, float]:
     """Inner products by chunk; pgvector's operator gives them negated, as distances."""
     return {chunk_id: -distance for chunk_id, distance in rows}
+
+
+@lru_cache(maxsize=64)  # a search sends it twice
+def _question(vector: bytes) -> str:
+    """A question's vector of single precision in pgvector's text form.
+
+    Seven decimals of a unit vector change a cosine by less than single precision does, and take
+    half the room: a statement of more than 8 KB wakes PostgreSQL twice.
+    """
+    return to_json(np.frombuffer(vector, np.float32).astype(np.float64).round(7).tolist()).decode()
 
 
 def _literal(vector: Vector, storage: VectorStorage) -> str:

@@ -198,6 +198,17 @@ async def test_a_row_cannot_be_handed_to_another_scope(pool: Pool, shelf: Shelf)
 NAMED = parse_filter({"equals": {"key": "item_name", "value": "a.txt"}})
 
 
+async def test_a_question_sent_in_few_digits_scores_as_exactly_as_its_vector_is(
+    store: PgVectorStore,
+) -> None:
+    shelf = await Shelf(store, index=make_index(vector_storage="float")).create()
+    question, *vectors = make_vectors(21, seed=3)
+    await shelf.put(make_document(), make_chunks(*["kettle"] * 20), vectors)
+    found = (await shelf.search(vector=question)).semantic
+    exact = sorted((float(np.dot(question, one)) for one in vectors), reverse=True)
+    assert list(found.values()) == pytest.approx(exact, abs=2e-7)
+
+
 @pytest.mark.parametrize("filters", [None, NAMED])
 @pytest.mark.parametrize("vector_storage", get_args(VectorStorage))
 @pytest.mark.parametrize(("cores", "round_trips"), [(1, 1), (2, 2)])
