@@ -83,8 +83,7 @@ Authorization = Annotated[str | None, Header(description="`Bearer <API key>`")]
 KnowledgeBaseUuid = Annotated[UUID, Path(description="UUID of a knowledge base")]
 
 
-# None of these asks for another: each that FastAPI resolves costs a question as much as reading its
-# body does.
+# None of these depends on another: to resolve one takes FastAPI far longer than it takes to run.
 async def _team(request: Request, authorization: Authorization = None) -> TeamScope:
     del authorization
     return request.state.team
