@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from select import select
+from typing import Any
 
 from pgvector.psycopg import register_vector_async
 from psycopg import AsyncConnection, sql
 from psycopg.types.json import set_json_loads
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from pydantic_core import from_json
 
 from kb.postgres.schema import IS_SUPERUSER, SEARCH_PATH, SERVICE_ROLE
@@ -16,7 +18,7 @@ from retrieval.postgres import Connection, Pool
 
 def make_pool(dsn: str, *, max_size: int) -> Pool:
     """A closed pool on a database that `schema.prepare` has made ready; open it before use."""
-    return AsyncConnectionPool(
+    return _Pool(
         dsn,
         min_size=min(2, max_size),
         max_size=max_size,
@@ -27,6 +29,35 @@ def make_pool(dsn: str, *, max_size: int) -> Pool:
         kwargs={"prepare_threshold": None},
         check=_require_alive,
     )
+
+
+class _Pool(AsyncConnectionPool[Connection]):
+    """Has those line up who find every connection taken.
+
+    Each that waits in the pool's own line takes it a task and a timer, twice or thrice a search.
+    """
+
+    def __init__(self, dsn: str, *, max_size: int, **options: Any) -> None:
+        super().__init__(dsn, max_size=max_size, **options)
+        self._turns = asyncio.Semaphore(max_size)
+
+    async def getconn(self, timeout: float | None = None) -> Connection:  # noqa: ASYNC109 as psycopg has it
+        try:
+            async with asyncio.timeout(self.timeout if timeout is None else timeout):
+                await self._turns.acquire()
+        except TimeoutError as exc:
+            raise PoolTimeout("All connections to the database are in use.") from exc
+        try:
+            return await super().getconn(timeout)
+        except BaseException:
+            self._turns.release()
+            raise
+
+    async def putconn(self, conn: Connection) -> None:
+        try:
+            await super().putconn(conn)
+        finally:
+            self._turns.release()
 
 
 async def _require_alive(conn: Connection) -> None:
