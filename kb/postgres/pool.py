@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from select import select
+from select import POLLIN, poll
 from typing import Any
 
 from pgvector.psycopg import register_vector_async
@@ -65,8 +65,9 @@ async def _require_alive(conn: Connection) -> None:
 
     That makes its socket readable, which costs nothing to see; the pool's own check is a query.
     """
-    readable, _, _ = select([conn.fileno()], [], [], 0)
-    if readable:
+    socket = poll()  # select() refuses a file's number from 1,024 on
+    socket.register(conn.fileno(), POLLIN)
+    if socket.poll(0):
         conn.pgconn.consume_input()
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from pathlib import Path
+from resource import RLIMIT_NOFILE, getrlimit, setrlimit
 
 import pytest
 from psycopg_pool import PoolClosed, PoolTimeout
@@ -79,3 +83,17 @@ async def test_a_closed_pool_says_so_every_time(dsn: str) -> None:
     for _ in range(SIZE + 1):  # a turn that was lost would make the last one wait
         with pytest.raises(PoolClosed):
             await pool.getconn(timeout=0.5)
+
+
+async def test_a_service_with_thousands_of_open_files_gets_connections(dsn: str) -> None:
+    soft, hard = getrlimit(RLIMIT_NOFILE)
+    with ExitStack() as files:
+        files.callback(setrlimit, RLIMIT_NOFILE, (soft, hard))
+        setrlimit(RLIMIT_NOFILE, (max(soft, 2048), hard))
+        while files.enter_context(Path(os.devnull).open("rb")).fileno() < 1024:
+            pass
+        pool = make_pool(dsn, max_size=SIZE)
+        await pool.open(wait=True)
+        async with pool.connection(timeout=5) as conn:
+            assert conn.fileno() > 1024
+        await pool.close()
