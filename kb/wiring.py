@@ -68,7 +68,7 @@ def open_database(settings: Settings, say: Say = say_nothing) -> Generator[Datab
     postgres = EmbeddedPostgres(settings.data_dir, on_wait=say)
     with postgres as dsn:
         prepare(dsn)
-        yield Database(dsn, postgres.start)
+        yield Database(dsn, postgres.revive)
 
 
 def make_embedders(settings: Settings, say: Say = say_nothing) -> Embedders:

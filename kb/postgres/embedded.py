@@ -55,16 +55,14 @@ class EmbeddedPostgres:
         """Make the database and start the server, where needed; return how to connect to it.
 
         The connection string is for role `kb`, owner of database `kb` and not a superuser. The
-        extension `vector` is there. Calling it again restarts a server that has died meanwhile.
-        Raises `EmbeddedPostgresError` with the end of the server's log when it does not start.
+        extension `vector` is there. Raises `EmbeddedPostgresError` with the end of the server's
+        log when it does not start.
         """
         if sys.platform not in ("linux", "darwin"):
             raise EmbeddedPostgresError(
                 "It needs Linux or macOS; name a PostgreSQL to use instead."
             )
         try:
-            if self._home and _accepts(self._home):  # asked every other second; the rest forks
-                return self._home.dsn("kb")
             home = Home.at(self._data_dir)
             with self._turn(home):
                 try:
@@ -79,6 +77,19 @@ class EmbeddedPostgres:
             raise DataDirUnusable(str(exc)) from exc
         except psycopg.Error as exc:
             raise EmbeddedPostgresError(str(exc)) from exc
+
+    def revive(self) -> None:
+        """Start the server again when it has died since `start`, and raise what that raises.
+
+        It only looks at a lock, so that a server that hangs, or recovers, makes nobody wait: to
+        ask it would hold up all threads, as libpq's ping keeps Python's lock.
+        """
+        if self._home is None:
+            return
+        with closing(self._home.open("server.lock")) as server:
+            lives = not _try_lock(server)
+        if not lives:
+            self.start()
 
     def stop(self) -> None:
         """End this use, and shut the server down when it was the last one."""

@@ -276,22 +276,43 @@ def test_committed_rows_survive_kill_9_of_everything(data_dir: Path) -> None:
     unfinished.close()
 
 
-def test_starting_again_revives_a_server_that_died(data_dir: Path) -> None:
+def test_starting_again_brings_back_a_server_that_died(data_dir: Path) -> None:
     server = EmbeddedPostgres(data_dir)
     kill_server(data_dir, server.start())
     assert ask(server.start(), "SELECT 1") == 1
     server.stop()
 
 
-def test_starting_again_waits_for_nobody_while_the_server_runs(data_dir: Path) -> None:
+def test_a_server_that_died_is_revived(data_dir: Path) -> None:
+    server = EmbeddedPostgres(data_dir)
+    dsn = server.start()
+    kill_server(data_dir, dsn)
+
+    def revived() -> bool:
+        server.revive()
+        return is_up(dsn)
+
+    eventually(revived)
+    assert ask(dsn, "SELECT 1") == 1
+    server.stop()
+    server.revive()
+    assert not is_up(dsn)
+
+
+def test_reviving_waits_for_nobody_while_the_server_runs_or_hangs(data_dir: Path) -> None:
     def refuse(line: str) -> None:
         raise AssertionError(line)
 
     server = EmbeddedPostgres(data_dir, on_wait=refuse)
     dsn = server.start()
+    postmaster = int((data_dir / "postgres/data/postmaster.pid").read_text().split()[0])
     with (data_dir / "postgres" / "turn.lock").open() as somebody:
         fcntl.flock(somebody, fcntl.LOCK_EX)
-        assert server.start() == dsn
+        server.revive()
+        os.kill(postmaster, signal.SIGSTOP)
+        server.revive()
+        os.kill(postmaster, signal.SIGCONT)
+    assert ask(dsn, "SELECT 1") == 1
     server.stop()
 
 
