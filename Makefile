@@ -35,7 +35,7 @@ playground: .venv/.dev ## Open the notebooks that tune chunking and retrieval, o
 notebooks: .venv/.dev ## Write the same notebooks for Jupyter into .notebooks, each executed
 	$(BIN)/python -m examples.notebooks
 
-# Many tests wait for a server or a browser: on two cores, three at once end a quarter sooner than two.
+# Many tests wait for a server or a browser: on two cores, three at once end a fifth sooner than two.
 test: .venv/.dev $(CLIENTS) .weaviate/bin/weaviate-server tests/node/node_modules/.installed ## Run every test
 	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 

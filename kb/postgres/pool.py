@@ -34,7 +34,7 @@ def make_pool(dsn: str, *, max_size: int) -> Pool:
 class _Pool(AsyncConnectionPool[Connection]):
     """Has those line up who find every connection taken.
 
-    Each that waits in the pool's own line takes it a task and a timer, twice or thrice a search.
+    Each that waits in psycopg's own line takes it a task and a lock more, three times a search.
     """
 
     def __init__(self, dsn: str, *, max_size: int, **options: Any) -> None:

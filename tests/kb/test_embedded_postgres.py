@@ -33,6 +33,7 @@ from kb.postgres.errors import (
     ProgramsMissing,
 )
 from kb.postgres.home import Home
+from tests.kb.programs import servers_of
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root hands the server to an account")
 
@@ -305,13 +306,17 @@ def test_reviving_waits_for_nobody_while_the_server_runs_or_hangs(data_dir: Path
 
     server = EmbeddedPostgres(data_dir, on_wait=refuse)
     dsn = server.start()
-    postmaster = int((data_dir / "postgres/data/postmaster.pid").read_text().split()[0])
+    postgres = servers_of(data_dir)
     with (data_dir / "postgres" / "turn.lock").open() as somebody:
         fcntl.flock(somebody, fcntl.LOCK_EX)
         server.revive()
-        os.kill(postmaster, signal.SIGSTOP)
-        server.revive()
-        os.kill(postmaster, signal.SIGCONT)
+        for process in postgres:
+            process.suspend()
+        try:
+            server.revive()
+        finally:
+            for process in postgres:
+                process.resume()
     assert ask(dsn, "SELECT 1") == 1
     server.stop()
 

@@ -20,10 +20,9 @@ SIZE = 2
 
 @pytest.fixture
 async def small(dsn: str) -> AsyncIterator[Pool]:
-    pool = make_pool(dsn, max_size=SIZE)
-    await pool.open(wait=True)
-    yield pool
-    await pool.close()
+    async with make_pool(dsn, max_size=SIZE) as pool:
+        await pool.wait()
+        yield pool
 
 
 async def lent_at_once(pool: Pool) -> int:
@@ -92,8 +91,5 @@ async def test_a_service_with_thousands_of_open_files_gets_connections(dsn: str)
         setrlimit(RLIMIT_NOFILE, (max(soft, 2048), hard))
         while files.enter_context(Path(os.devnull).open("rb")).fileno() < 1024:
             pass
-        pool = make_pool(dsn, max_size=SIZE)
-        await pool.open(wait=True)
-        async with pool.connection(timeout=5) as conn:
+        async with make_pool(dsn, max_size=SIZE) as pool, pool.connection(timeout=5) as conn:
             assert conn.fileno() > 1024
-        await pool.close()
